@@ -1,0 +1,59 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target of ours is compiled with: a warning is an error, memory safety is checked, and a
+/// file names the modules that it uses.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+let strictAndSafe = strict + [.strictMemorySafety()]
+
+let package = Package(
+    name: "FastForward",
+    products: [
+        .library(name: "FastForward", targets: ["FastForward"]),
+        .executable(name: "ffwd", targets: ["ffwd"]),
+        .executable(name: "minicluster", targets: ["minicluster"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CUV"),
+        .target(
+            name: "FastForward",
+            dependencies: ["CUV", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strictAndSafe
+        ),
+        .executableTarget(
+            name: "ffwd",
+            dependencies: [
+                "FastForward",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strictAndSafe
+        ),
+        .target(name: "MiniCluster", dependencies: ["FastForward"], swiftSettings: strictAndSafe),
+        .executableTarget(
+            name: "minicluster",
+            dependencies: [
+                "MiniCluster", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strictAndSafe
+        ),
+        .testTarget(
+            name: "FastForwardTests",
+            dependencies: ["FastForward"],
+            resources: [.copy("Vectors")],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "IntegrationTests", dependencies: ["FastForward"], swiftSettings: strict),
+    ]
+)

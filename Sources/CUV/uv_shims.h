@@ -1,0 +1,37 @@
+// What Swift cannot import of libuv and of the socket calls that libuv has no name for.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+// The next close of this socket sends RST and drops what the kernel has not sent yet.
+// (uv_tcp_close_reset refuses while a shutdown is pending.)
+static inline int ffwd_set_linger_zero(int fd) {
+    struct linger option = {.l_onoff = 1, .l_linger = 0};
+    return setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, sizeof option) == 0 ? 0 : -errno;
+}
+
+// Bytes in the send queue that the other side has not acknowledged; negative: an error.
+static inline int ffwd_unsent_bytes(int fd) {
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
+}
+
+static inline int ffwd_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) == 0 ? 0 : -errno; }
+
+static inline int ffwd_last_error(void) { return errno; }
