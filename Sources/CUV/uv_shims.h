@@ -1,8 +1,5 @@
 // What Swift cannot import of libuv and of the socket calls that libuv has no name for.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -33,5 +30,8 @@ static inline int ffwd_unsent_bytes(int fd) {
 }
 
 static inline int ffwd_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) == 0 ? 0 : -errno; }
+
+// A write to a connection that is gone is an error, not a signal.
+static inline void ffwd_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
 static inline int ffwd_last_error(void) { return errno; }

@@ -1,0 +1,121 @@
+internal import CUV
+
+/// What is done once when a turn of the loop ends: write what was gathered.
+package protocol TurnWork: AnyObject {
+    func endTurn()
+}
+
+/// One libuv loop, used on one thread, with the buffers that its connections share.
+///
+/// A *turn* is one iteration. Work that is put off with ``atEndOfTurn(_:)`` runs when all that is readable has
+/// been read (after the poll phase) and once more before the loop sleeps, for what timers produced.
+@safe package final class EventLoop {
+    /// How many bytes one transport may read in a turn before the others get theirs.
+    ///
+    /// libuv reads a full socket up to 32 times in a row, which is 8 MiB or some 8 ms of everybody's time.
+    package static let readBytesPerTurnMax = 1024 * 1024
+
+    let raw: UnsafeMutablePointer<uv_loop_t>
+    package let pool = BufferPool()
+    /// Where upstream transports read ciphertext; empty between callbacks.
+    package let receiveBox: BufferBox
+    /// Counts turns, to tell what happened in this one.
+    package private(set) var turn: UInt32 = 1
+
+    private var turnWork: [any TurnWork] = []
+    private var readsPutOff: [Transport] = []
+    private let beforePoll: UnsafeMutablePointer<uv_prepare_t>
+    private let afterPoll: UnsafeMutablePointer<uv_check_t>
+
+    package init() throws(LoopError) {
+        unsafe raw = .allocate(capacity: 1)
+        unsafe beforePoll = .allocate(capacity: 1)
+        unsafe afterPoll = .allocate(capacity: 1)
+        receiveBox = BufferBox(pool.take(BufferPool.largestCapacityBytes))
+        try unsafe check(uv_loop_init(raw), "make an event loop")
+        unsafe uv_prepare_init(raw, beforePoll)
+        unsafe uv_check_init(raw, afterPoll)
+        unsafe Callbacks.tie(self, to: &beforePoll.pointee.data)
+        unsafe Callbacks.tie(self, to: &afterPoll.pointee.data)
+        unsafe uv_prepare_start(beforePoll, Callbacks.beforePoll)
+        unsafe uv_check_start(afterPoll, Callbacks.afterPoll)
+        // These two do not keep the loop alive.
+        unsafe UnsafeMutableRawPointer(beforePoll).assumingMemoryBound(to: uv_handle_t.self).unreference()
+        unsafe UnsafeMutableRawPointer(afterPoll).assumingMemoryBound(to: uv_handle_t.self).unreference()
+        ffwd_ignore_sigpipe()
+    }
+
+    deinit {
+        unsafe raw.deallocate()
+    }
+
+    /// The time at the start of this turn.
+    package var now: Instant { unsafe Instant(milliseconds: uv_now(raw)) }
+
+    /// Runs until nothing is left to wait for, or ``stop()``.
+    package func run() { unsafe uv_run(raw, UV_RUN_DEFAULT) }
+
+    /// Runs one turn; waits for something to do if `waits`.
+    ///
+    /// - Returns: whether there is more to wait for.
+    @discardableResult package func runOnce(waits: Bool = true) -> Bool {
+        unsafe uv_run(raw, waits ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0
+    }
+
+    /// Lets ``run()`` return at the end of this turn.
+    package func stop() { unsafe uv_stop(raw) }
+
+    /// Ends the loop when every handle is closed.
+    ///
+    /// - Throws: `EBUSY` where a handle is still open: a leak.
+    package func close() throws(LoopError) {
+        unsafe uv_close(
+            UnsafeMutableRawPointer(beforePoll).assumingMemoryBound(to: uv_handle_t.self),
+            Callbacks.closedPart
+        )
+        unsafe uv_close(
+            UnsafeMutableRawPointer(afterPoll).assumingMemoryBound(to: uv_handle_t.self),
+            Callbacks.closedPart
+        )
+        while unsafe uv_run(raw, UV_RUN_NOWAIT) != 0 {}
+        try unsafe check(uv_loop_close(raw), "close the event loop with all its handles")
+    }
+
+    /// Has `work` done once, at the end of this turn.
+    package func atEndOfTurn(_ work: any TurnWork) { turnWork.append(work) }
+
+    /// Goes on reading from `transport` in the next turn.
+    func readInNextTurn(_ transport: Transport) { readsPutOff.append(transport) }
+
+    func endTurn() {
+        turn &+= 1
+        while !turnWork.isEmpty {
+            var work: [any TurnWork] = []
+            swap(&work, &turnWork)
+            for item in work { item.endTurn() }
+            if turnWork.isEmpty {
+                work.removeAll(keepingCapacity: true)
+                swap(&work, &turnWork)
+            }
+        }
+        guard !readsPutOff.isEmpty else { return }
+        var transports: [Transport] = []
+        swap(&transports, &readsPutOff)
+        for transport in transports { transport.readAgain() }
+    }
+
+    /// Cryptographically strong random bytes from the kernel.
+    package static func fillRandom(_ buffer: inout ByteBuffer, _ count: Int) throws(LoopError) {
+        let memory = unsafe buffer.tail()
+        precondition(memory.count >= count, "no tailroom")
+        try unsafe check(
+            uv_random(nil, nil, memory.baseAddress, count, 0, nil),
+            "get random bytes from the kernel"
+        )
+        buffer.commit(count)
+    }
+}
+
+extension UnsafeMutablePointer<uv_handle_t> {
+    fileprivate func unreference() { unsafe uv_unref(self) }
+}

@@ -1,0 +1,48 @@
+internal import CUV
+
+/// What owns a libuv handle: memory at a stable address, freed only in the close callback.
+///
+/// The object keeps itself alive from ``open(_:_:)`` until the handle is closed; closing twice is allowed.
+@safe package class LoopHandle {
+    package let loop: EventLoop
+    private(set) var handle: UnsafeMutablePointer<uv_handle_t>?
+    package private(set) var isClosing = false
+
+    init(loop: EventLoop, type: uv_handle_type) {
+        self.loop = loop
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: uv_handle_size(type), alignment: 16)
+        unsafe handle = memory.bindMemory(to: uv_handle_t.self, capacity: 1)
+    }
+
+    deinit {
+        // Never tied to libuv, as initialisation failed: libuv does not know the memory.
+        if let handle = unsafe handle { unsafe UnsafeMutableRawPointer(handle).deallocate() }
+    }
+
+    /// Ties the initialised handle to this object.
+    final func tie() {
+        guard let handle = unsafe handle else { return }
+        unsafe handle.pointee.data = nil
+        unsafe Callbacks.tie(self, to: &handle.pointee.data)
+    }
+
+    /// The handle as the type that libuv wants.
+    @unsafe final func raw<Handle>(_ type: Handle.Type) -> UnsafeMutablePointer<Handle>? {
+        guard let handle = unsafe handle, !isClosing else { return nil }
+        return unsafe UnsafeMutableRawPointer(handle).assumingMemoryBound(to: Handle.self)
+    }
+
+    /// Closes the handle; ``closeCompleted()`` follows in a later phase of the loop.
+    package func close() {
+        guard let handle = unsafe handle, !isClosing else { return }
+        isClosing = true
+        unsafe uv_close(handle, Callbacks.closed)
+    }
+
+    /// Called once, when libuv has let the handle go.
+    ///
+    /// Overriders call `super`.
+    package func closeCompleted() {
+        unsafe handle = nil
+    }
+}
