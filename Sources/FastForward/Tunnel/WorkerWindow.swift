@@ -1,0 +1,105 @@
+/// Counts, for each of the server's frame workers, what it has not taken yet, with PONGs as acknowledgements.
+///
+/// Theory of operation. The server (moby/spdystream, connection.go `Serve`) deals frames to five workers: a frame of
+/// stream N to worker N % 5, the k-th PING to worker k % 5, each into a queue of 50 in order. A pod that does not
+/// read blocks its worker; when that worker's queue is full the server reads nothing more from the tunnel, and
+/// nothing that we send can undo it. So it is prevented: a PONG of a worker proves that it has taken every frame
+/// before the PING, and a worker that has not proved its last `unackedFramesMax` gets no more.
+///
+/// A PING takes a place in its worker's queue too and cannot be dealt to another worker. So a blocked worker is
+/// asked `unansweredPingsMax` times at most; after that no worker is asked (``isSilent``) and the window gives up
+/// limiting the other workers: TCP's own back-pressure is what is left, and nobody should put new connections here.
+///
+/// PINGs go out in rounds of five, one for each worker, when one of them has `framesPerRound` unasked frames.
+package struct WorkerWindow: Equatable {
+    /// spdystream's `FRAME_WORKERS`.
+    package static let workerCount = 5
+    /// Frames that a worker may owe: below spdystream's `QUEUE_SIZE` of 50, with room for the PINGs that queue up
+    /// behind them and for the few frames (SYN, FIN, RST) that are never held back.
+    package static let unackedFramesMax = 30
+    /// PINGs that one worker may owe.
+    package static let unansweredPingsMax = 14
+    /// How many frames of a worker make it worth asking.
+    package static let framesPerRound = 8
+
+    private struct Worker: Equatable {
+        /// Frames sent so far.
+        var sent = 0
+        /// Of these, before the last PING.
+        var asked = 0
+        /// Of these, proved taken.
+        var acked = 0
+        /// For each unanswered PING, its place among all and the frames before it; oldest first.
+        var pings: [Ping] = []
+    }
+
+    private struct Ping: Equatable {
+        let index: UInt32
+        let sent: Int
+    }
+
+    private var workers = [Worker](repeating: Worker(), count: workerCount)
+    /// How many PINGs have been sent on this tunnel.
+    private var pingCount: UInt32 = 0
+
+    package init() {}
+
+    /// The worker that gets the frames of `streamID`.
+    package static func worker(of streamID: UInt32) -> Int { Int(streamID % UInt32(workerCount)) }
+
+    /// Records one frame sent on `streamID`.
+    package mutating func sent(on streamID: UInt32) {
+        workers[Self.worker(of: streamID)].sent += 1
+    }
+
+    /// Whether a worker should get no more data now.
+    package func isFull(_ worker: Int) -> Bool {
+        !isSilent && owedFrames(worker) >= Self.unackedFramesMax
+    }
+
+    /// Frames that `worker` has not proved taken.
+    package func owedFrames(_ worker: Int) -> Int { workers[worker].sent - workers[worker].acked }
+
+    /// Whether some worker owes so many PONGs that none can be asked any more: its pod does not read.
+    package var isSilent: Bool {
+        workers.contains { $0.pings.count >= Self.unansweredPingsMax }
+    }
+
+    /// Whether some worker has not been asked about enough frames to ask all.
+    package var isRoundDue: Bool {
+        guard !isSilent else { return false }
+        return workers.contains { $0.sent - $0.asked >= Self.framesPerRound }
+    }
+
+    /// Whether any worker owes a PONG.
+    package var isAwaitingPongs: Bool { workers.contains { !$0.pings.isEmpty } }
+
+    /// Records the next PING as sent.
+    ///
+    /// - Returns: its id: odd, as the client's are, and rising.
+    package mutating func sendPing() -> UInt32 {
+        let index = pingCount
+        pingCount += 1
+        let worker = Int(index % UInt32(Self.workerCount))
+        workers[worker].asked = workers[worker].sent
+        workers[worker].pings.append(Ping(index: index, sent: workers[worker].sent))
+        return index &* 2 &+ 1
+    }
+
+    /// Whether a whole round of PINGs has ids left (31 bits of them).
+    package var canSendRound: Bool { pingCount < UInt32.max / 2 - 8 }
+
+    /// Takes a PONG.
+    ///
+    /// - Returns: the worker that has proved something; nil where the PONG answers no PING that is open.
+    package mutating func receivePong(_ id: UInt32) -> Int? {
+        guard id % 2 == 1 else { return nil }
+        let index = id / 2
+        let worker = Int(index % UInt32(Self.workerCount))
+        // A worker answers in order; a later PONG answers for the ones before.
+        guard let place = workers[worker].pings.firstIndex(where: { $0.index == index }) else { return nil }
+        workers[worker].acked = workers[worker].pings[place].sent
+        workers[worker].pings.removeFirst(place + 1)
+        return worker
+    }
+}
