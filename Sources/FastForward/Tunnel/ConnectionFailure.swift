@@ -1,0 +1,29 @@
+/// Why one forwarded connection failed; the tunnel lives on.
+package enum ConnectionFailure: Equatable, Sendable {
+    /// The server said so on the error stream, in its own words (at most ``StreamPair/errorTextBytesMax`` bytes).
+    case reported(String)
+    /// The server reset a stream of the pair without a word.
+    case reset(status: UInt32)
+    /// The tunnel that carried it is gone.
+    case tunnelLost
+
+    /// One line for a person.
+    package var reason: String {
+        switch self {
+        case .reported(let text): text
+        case .reset(let status): "the server reset the stream (\(Self.name(ofStatus: status)))"
+        case .tunnelLost: "the tunnel was lost"
+        }
+    }
+
+    private static func name(ofStatus status: UInt32) -> String {
+        switch status {
+        case SPDYResetStatus.protocolError: "protocol error"
+        case SPDYResetStatus.invalidStream: "invalid stream"
+        case SPDYResetStatus.refusedStream: "refused"
+        case SPDYResetStatus.cancel: "cancelled"
+        case SPDYResetStatus.internalError: "internal error"
+        default: "status \(status)"
+        }
+    }
+}

@@ -1,0 +1,432 @@
+/// One tunnel without its transport: frames in, events out; connections in, frames out.
+///
+/// Theory of operation. The driver gives each batch of plaintext to ``next(_:from:now:)`` until it returns nil, and
+/// performs the events. The WebSocket reader cuts the batch into payload ranges, the SPDY reader cuts those into
+/// parts of frames; both index the driver's buffer, nothing is copied. A stream id leads to a *slot*, the index under
+/// which the driver keeps the connection.
+///
+/// Towards the server the driver appends SPDY frames to one staging buffer, which becomes one WebSocket message:
+/// data frames as the local sides are read, and at the end of the turn, with ``appendControlFrames(to:now:)``, what
+/// the core has to say by itself: resets, ends, PINGs and PONGs. Nothing waits for a reply: the server's worker
+/// handles SYN and data of a stream in order.
+///
+/// Bounds: live connections are bounded by the driver's descriptors; frames of discarded streams cost nothing; what
+/// the core has to say is bounded by what the driver asked for and by ``pongsOwedMax``.
+package struct TunnelCore: ~Copyable {
+    /// How long a tunnel is silent before it is asked whether it lives, which also keeps a server that counts idle
+    /// time (Kubernetes: four hours) and the boxes on the way from cutting it. kubectl's value.
+    package static let keepAlive = TimeSpan.seconds(10)
+    /// How long a slot whose client is gone waits for the server's end of it.
+    package static let discardGrace = TimeSpan.seconds(60)
+    /// PINGs of the server that may wait for their answer; a server that sends more without reading is broken.
+    package static let pongsOwedMax = 1024
+    /// Stream ids are 31 bits; a tunnel that comes near takes no more connections.
+    private static let streamIDMax: UInt32 = 0x7FFF_FF00
+
+    package enum Event: Equatable {
+        /// Bytes for a client; the range indexes the batch.
+        case payload(slot: Int, Range<Int>)
+        /// The pod sends no more: a clean end for the client, behind its last byte.
+        case finish(slot: Int, isComplete: Bool)
+        /// A reset for the client, behind what it can still read.
+        case fail(slot: Int, ConnectionFailure)
+        /// Nothing more will come for this slot, which may be given to another connection from now on.
+        case release(slot: Int)
+        /// The streams of this worker may send again.
+        case workerReady(Int)
+        /// A WebSocket PING, to be answered with its payload (RFC 6455 §5.5.2).
+        case webSocketPing(WebSocketControlPayload)
+        /// The server takes no new connections; the live ones go on.
+        case goAway
+        /// The server has ended the WebSocket.
+        case closed(code: UInt16?, reason: String)
+    }
+
+    private struct Slot {
+        var pair = StreamPair()
+        var dataID: UInt32 = 0
+        var errorID: UInt32 = 0
+        var hasSentFinish = false
+    }
+
+    private struct Deadline {
+        let instant: Instant
+        let slot: Int
+        /// Tells a slot's successive connections apart.
+        let dataID: UInt32
+    }
+
+    private var webSocket = WebSocketFrameReader(role: .client)
+    private var spdy = SPDYFrameReader(role: .client)
+    private var compressor = HeaderCompressor()
+
+    private var slots: [Slot] = []
+    private var freeSlots: [Int] = []
+    /// A stream's slot, twice, plus 1 for the error stream.
+    private var streams = StreamTable()
+    private var nextStreamID: UInt32 = 1
+    private var nextRequestID = 0
+    private var window = WorkerWindow()
+    private var wasFull = [Bool](repeating: false, count: WorkerWindow.workerCount)
+
+    /// Where the SPDY reader is in the current WebSocket payload, as offsets in the batch.
+    private var payloadCursor = 0
+    private var payloadEnd = 0
+    private var events = EventQueue()
+
+    private var owedPongs: [UInt32] = []
+    private var owedResets: [UInt32] = []
+    private var owedFinishes: [UInt32] = []
+    private var graces = DeadlineQueue()
+    private var discards = DeadlineQueue()
+    private var nextKeepAlive: Instant
+    /// Whether a GOAWAY came, or the ids are used up: no new connections.
+    package private(set) var isGoingAway = false
+    /// Connections that have a slot, the discarding ones among them.
+    package private(set) var load = 0
+
+    package init(now: Instant) {
+        nextKeepAlive = now + Self.keepAlive
+    }
+
+    // MARK: From the server
+
+    /// The next event, or nil when all of `bytes` was consumed.
+    ///
+    /// - Parameters:
+    ///   - bytes: the batch; the same until nil is returned.
+    ///   - cursor: 0 at the start of a batch.
+    package mutating func next(
+        _ bytes: RawSpan,
+        from cursor: inout Int,
+        now: Instant
+    ) throws(TunnelError) -> Event? {
+        while true {
+            if let event = nextEvent() { return event }
+            if payloadCursor < payloadEnd {
+                let payload = bytes.prefix(upTo: payloadEnd)
+                if let frame = try readFrame(payload) {
+                    // Almost every frame is a part of a data frame: the way of a byte.
+                    if case .data(let streamID, let range, _, let isFinal) = frame {
+                        if let event = receiveData(streamID, range, isFinal, bytes, now: now) { return event }
+                    } else {
+                        try receive(frame, now: now)
+                    }
+                }
+                continue
+            }
+            let event: WebSocketEvent?
+            do { event = try webSocket.next(bytes, from: &cursor) } catch { throw .webSocket(error) }
+            guard let event else { return nil }
+            switch event {
+            case .payload(let range, _, _):
+                payloadCursor = range.lowerBound
+                payloadEnd = range.upperBound
+            case .ping(let payload): return .webSocketPing(payload)
+            case .pong: break
+            case .close(let code, let reason): return .closed(code: code, reason: reason)
+            }
+        }
+    }
+
+    /// What a call that is no ``next(_:from:now:)`` has caused; drain it after ``expire(at:)`` and ``abandon(_:now:)``.
+    package mutating func nextEvent() -> Event? {
+        guard let event = events.pop() else { return nil }
+        if case .release(let slot) = event {
+            freeSlots.append(slot)
+            load -= 1
+        }
+        return event
+    }
+
+    private mutating func readFrame(_ payload: RawSpan) throws(TunnelError) -> SPDYEvent? {
+        do { return try spdy.next(payload, from: &payloadCursor) } catch { throw .spdy(error) }
+    }
+
+    private mutating func receiveData(
+        _ streamID: UInt32,
+        _ range: Range<Int>,
+        _ isFinal: Bool,
+        _ bytes: RawSpan,
+        now: Instant
+    ) -> Event? {
+        // Data for a stream that is gone is dropped: the server cannot know yet.
+        guard let value = streams.value(for: streamID) else { return nil }
+        let slot = Int(value >> 1)
+        if value & 1 == 0 {
+            let isWanted = slots[slot].pair.isDelivering && !range.isEmpty
+            if isFinal { perform(slots[slot].pair.dataFinished(), on: slot, now: now) }
+            return isWanted ? .payload(slot: slot, range) : nil
+        }
+        if !range.isEmpty {
+            let text = bytes.extracting(range)
+            perform(slots[slot].pair.errorTextReceived(text), on: slot, now: now)
+        }
+        if isFinal { perform(slots[slot].pair.errorFinished(), on: slot, now: now) }
+        return nil
+    }
+
+    private mutating func receive(_ frame: SPDYEvent, now: Instant) throws(TunnelError) {
+        switch frame {
+        case .data:
+            break
+        case .openedStream(let streamID, _, _, _, _):
+            throw .unexpectedStream(streamID)
+        case .reply(let streamID, let isFinal), .headers(let streamID, let isFinal):
+            guard isFinal, let value = streams.value(for: streamID) else { return }
+            let slot = Int(value >> 1)
+            let isError = value & 1 == 1
+            perform(isError ? slots[slot].pair.errorFinished() : slots[slot].pair.dataFinished(), on: slot, now: now)
+        case .reset(let streamID, let status):
+            guard let value = streams.value(for: streamID) else { return }
+            let slot = Int(value >> 1)
+            perform(
+                value & 1 == 1
+                    ? slots[slot].pair.errorReset(status: status) : slots[slot].pair.dataReset(status: status),
+                on: slot,
+                now: now
+            )
+        case .ping(let id):
+            guard id % 2 == 0 else {
+                receivePong(id)
+                return
+            }
+            guard owedPongs.count < Self.pongsOwedMax else { throw .pingFlood }
+            owedPongs.append(id)
+        case .goAway:
+            isGoingAway = true
+            events.push(.goAway)
+        }
+    }
+
+    private mutating func receivePong(_ id: UInt32) {
+        let wasSilent = window.isSilent
+        guard let worker = window.receivePong(id) else { return }
+        if wasSilent, !window.isSilent {
+            // Limits hold again; nobody waits for a worker in silence, so nobody has to be woken.
+            return
+        }
+        noteReadiness(of: worker)
+    }
+
+    private mutating func noteReadiness(of worker: Int) {
+        guard wasFull[worker], !window.isFull(worker) else { return }
+        wasFull[worker] = false
+        events.push(.workerReady(worker))
+    }
+
+    private mutating func perform(_ actions: [StreamPair.Action], on slot: Int, now: Instant) {
+        for action in actions {
+            switch action {
+            case .awaitErrorEnd:
+                graces.push(Deadline(instant: now + StreamPair.endGrace, slot: slot, dataID: slots[slot].dataID))
+            case .finish(let isComplete):
+                events.push(.finish(slot: slot, isComplete: isComplete))
+            case .fail(let failure):
+                events.push(.fail(slot: slot, failure))
+            case .cancelData:
+                owedResets.append(slots[slot].dataID)
+                discards.push(
+                    Deadline(instant: now + Self.discardGrace, slot: slot, dataID: slots[slot].dataID)
+                )
+            case .finishData:
+                if !slots[slot].hasSentFinish { owedFinishes.append(slots[slot].dataID) }
+            case .release:
+                release(slot)
+            }
+        }
+    }
+
+    private mutating func release(_ slot: Int) {
+        streams.remove(slots[slot].dataID)
+        streams.remove(slots[slot].errorID)
+        slots[slot].dataID = 0
+        events.push(.release(slot: slot))
+    }
+
+    // MARK: To the server
+
+    /// How much room ``open(port:into:)`` needs, in bytes.
+    package static let openBytesMax = 512
+
+    /// Opens a connection to a port of the pod: two SYN_STREAMs, unanswered yet, behind which data may stand.
+    ///
+    /// - Parameter staging: has ``openBytesMax`` of room.
+    /// - Returns: its slot.
+    package mutating func open(port: UInt16, into staging: inout ByteBuffer) -> Int {
+        precondition(!isGoingAway, "no new connections after GOAWAY")
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+        } else {
+            slot = slots.count
+            slots.append(Slot())
+        }
+        load += 1
+        let errorID = takeStreamID()
+        let dataID = takeStreamID()
+        slots[slot] = Slot(dataID: dataID, errorID: errorID)
+        streams.insert(dataID, UInt32(slot) << 1)
+        streams.insert(errorID, UInt32(slot) << 1 | 1)
+        let port = String(port)
+        let requestID = String(nextRequestID)
+        nextRequestID += 1
+        var headers: SPDYHeaders = ["streamtype": "error", "port": port, "requestid": requestID]
+        compressor.appendSynStream(streamID: errorID, headers: headers, isFinal: true, to: &staging)
+        headers = ["streamtype": "data", "port": port, "requestid": requestID]
+        compressor.appendSynStream(streamID: dataID, headers: headers, isFinal: false, to: &staging)
+        window.sent(on: errorID)
+        window.sent(on: dataID)
+        isGoingAway = isGoingAway || nextStreamID >= Self.streamIDMax
+        return slot
+    }
+
+    /// The next id, which must rise, of a worker that takes frames.
+    private mutating func takeStreamID() -> UInt32 {
+        var id = nextStreamID
+        for _ in 0..<WorkerWindow.workerCount where window.isFull(WorkerWindow.worker(of: id)) { id += 2 }
+        nextStreamID = id + 2
+        return id
+    }
+
+    /// Whether a connection may send data now; if not, ``Event/workerReady(_:)`` of ``worker(of:)`` will tell.
+    package mutating func maySend(_ slot: Int) -> Bool {
+        let worker = self.worker(of: slot)
+        guard window.isFull(worker) else { return true }
+        wasFull[worker] = true
+        return false
+    }
+
+    /// The server's worker that a connection's data goes to.
+    package func worker(of slot: Int) -> Int { WorkerWindow.worker(of: slots[slot].dataID) }
+
+    /// Whether a pod on this tunnel has stopped reading for good, so that new connections belong elsewhere.
+    package var isStalled: Bool { window.isSilent }
+
+    /// Writes the header of a data frame over 8 bytes of `staging`, which the payload follows.
+    package mutating func storeDataHeader(
+        _ slot: Int,
+        payloadBytes: Int,
+        in staging: inout ByteBuffer,
+        at offset: Int
+    ) {
+        precondition(!slots[slot].hasSentFinish, "data behind the end")
+        let id = slots[slot].dataID
+        SPDYFrameWriter.storeDataHeader(
+            in: &staging,
+            at: offset,
+            streamID: id,
+            payloadBytes: payloadBytes,
+            isFinal: false
+        )
+        window.sent(on: id)
+    }
+
+    /// Passes the client's end on, behind the data that stands in `staging`.
+    ///
+    /// - Parameter staging: has 8 bytes of room.
+    package mutating func finish(_ slot: Int, into staging: inout ByteBuffer) {
+        guard !slots[slot].hasSentFinish else { return }
+        slots[slot].hasSentFinish = true
+        let id = slots[slot].dataID
+        SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
+        window.sent(on: id)
+    }
+
+    /// The client is gone; drain ``nextEvent()`` afterwards.
+    package mutating func abandon(_ slot: Int, now: Instant) {
+        perform(slots[slot].pair.localGone(), on: slot, now: now)
+    }
+
+    /// Whether there is something for ``appendControlFrames(to:now:)``.
+    package func hasControlFrames(now: Instant) -> Bool {
+        !owedResets.isEmpty || !owedFinishes.isEmpty || !owedPongs.isEmpty || window.isRoundDue
+            || now >= nextKeepAlive
+    }
+
+    /// Appends as many of the core's own frames as there is room for: once at the end of each turn, behind the data.
+    package mutating func appendControlFrames(to staging: inout ByteBuffer, now: Instant) {
+        while let id = owedResets.last, staging.tailroomBytes >= SPDYFrameWriter.resetBytes {
+            owedResets.removeLast()
+            SPDYFrameWriter.appendReset(streamID: id, status: SPDYResetStatus.cancel, to: &staging)
+            window.sent(on: id)
+        }
+        while let id = owedFinishes.last, staging.tailroomBytes >= SPDYFrameWriter.dataHeaderBytes {
+            owedFinishes.removeLast()
+            SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
+            window.sent(on: id)
+        }
+        while let id = owedPongs.last, staging.tailroomBytes >= SPDYFrameWriter.pingBytes {
+            owedPongs.removeLast()
+            SPDYFrameWriter.appendPing(id: id, to: &staging)
+        }
+        let roundBytes = WorkerWindow.workerCount * SPDYFrameWriter.pingBytes
+        let isKeepAliveDue = now >= nextKeepAlive
+        guard window.isRoundDue || isKeepAliveDue, staging.tailroomBytes >= roundBytes else { return }
+        nextKeepAlive = now + Self.keepAlive
+        guard !window.isSilent, window.canSendRound else { return }
+        // An idle tunnel that still owes PONGs has been asked already.
+        if isKeepAliveDue, !window.isRoundDue, window.isAwaitingPongs { return }
+        for _ in 0..<WorkerWindow.workerCount { SPDYFrameWriter.appendPing(id: window.sendPing(), to: &staging) }
+    }
+
+    // MARK: Time
+
+    /// When ``expire(at:)`` or ``appendControlFrames(to:now:)`` has something to do at the latest.
+    package var deadline: Instant {
+        var earliest = nextKeepAlive
+        if let grace = graces.first { earliest = min(earliest, grace) }
+        if let discard = discards.first { earliest = min(earliest, discard) }
+        return earliest
+    }
+
+    /// Ends the waits that are over; drain ``nextEvent()`` afterwards.
+    package mutating func expire(at now: Instant) {
+        while let due = graces.pop(at: now) where isCurrent(due) {
+            perform(slots[due.slot].pair.graceExpired(), on: due.slot, now: now)
+        }
+        while let due = discards.pop(at: now) where isCurrent(due) { release(due.slot) }
+    }
+
+    private func isCurrent(_ due: Deadline) -> Bool { slots[due.slot].dataID == due.dataID }
+
+    /// Deadlines of one length each, so that the first to come is the first to go.
+    private struct DeadlineQueue {
+        private var items: [Deadline] = []
+        private var head = 0
+
+        var first: Instant? { head < items.count ? items[head].instant : nil }
+
+        mutating func push(_ item: Deadline) { items.append(item) }
+
+        mutating func pop(at now: Instant) -> Deadline? {
+            guard head < items.count, items[head].instant <= now else { return nil }
+            let item = items[head]
+            head += 1
+            if head * 2 > items.count {
+                items.removeFirst(head)
+                head = 0
+            }
+            return item
+        }
+    }
+
+    /// Events that one frame has caused beyond its own.
+    private struct EventQueue {
+        private var items: [Event] = []
+        private var head = 0
+
+        mutating func push(_ event: Event) { items.append(event) }
+
+        mutating func pop() -> Event? {
+            guard head < items.count else { return nil }
+            let event = items[head]
+            head += 1
+            if head == items.count {
+                items.removeAll(keepingCapacity: items.count < 64)
+                head = 0
+            }
+            return event
+        }
+    }
+}
