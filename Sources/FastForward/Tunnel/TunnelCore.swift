@@ -49,13 +49,6 @@ package struct TunnelCore: ~Copyable {
         var hasSentFinish = false
     }
 
-    private struct Deadline {
-        let instant: Instant
-        let slot: Int
-        /// Tells a slot's successive connections apart.
-        let dataID: UInt32
-    }
-
     private var webSocket = WebSocketFrameReader(role: .client)
     private var spdy = SPDYFrameReader(role: .client)
     private var compressor = HeaderCompressor()
@@ -72,13 +65,13 @@ package struct TunnelCore: ~Copyable {
     /// Where the SPDY reader is in the current WebSocket payload, as offsets in the batch.
     private var payloadCursor = 0
     private var payloadEnd = 0
-    private var events = EventQueue()
+    private var events = FirstInFirstOut<Event>()
 
     private var owedPongs: [UInt32] = []
     private var owedResets: [UInt32] = []
     private var owedFinishes: [UInt32] = []
-    private var graces = DeadlineQueue()
-    private var discards = DeadlineQueue()
+    private var graces = SlotDeadlines()
+    private var discards = SlotDeadlines()
     private var nextKeepAlive: Instant
     /// Whether a GOAWAY came, or the ids are used up: no new connections.
     package private(set) var isGoingAway = false
@@ -200,26 +193,23 @@ package struct TunnelCore: ~Copyable {
     }
 
     private mutating func receivePong(_ id: UInt32) {
-        let wasSilent = window.isSilent
-        guard let worker = window.receivePong(id) else { return }
-        if wasSilent, !window.isSilent {
-            // Limits hold again; nobody waits for a worker in silence, so nobody has to be woken.
-            return
-        }
-        noteReadiness(of: worker)
+        guard window.receivePong(id) else { return }
+        noteReadiness()
     }
 
-    private mutating func noteReadiness(of worker: Int) {
-        guard wasFull[worker], !window.isFull(worker) else { return }
-        wasFull[worker] = false
-        events.push(.workerReady(worker))
+    /// Wakes those that wait for a worker which may be sent to again.
+    private mutating func noteReadiness() {
+        for worker in wasFull.indices where wasFull[worker] && !window.isFull(worker) {
+            wasFull[worker] = false
+            events.push(.workerReady(worker))
+        }
     }
 
     private mutating func perform(_ actions: [StreamPair.Action], on slot: Int, now: Instant) {
         for action in actions {
             switch action {
             case .awaitErrorEnd:
-                graces.push(Deadline(instant: now + StreamPair.endGrace, slot: slot, dataID: slots[slot].dataID))
+                graces.push(SlotDeadlines.Item(instant: now + StreamPair.endGrace, slot: slot, dataID: slots[slot].dataID))
             case .finish(let isComplete):
                 events.push(.finish(slot: slot, isComplete: isComplete))
             case .fail(let failure):
@@ -227,7 +217,7 @@ package struct TunnelCore: ~Copyable {
             case .cancelData:
                 owedResets.append(slots[slot].dataID)
                 discards.push(
-                    Deadline(instant: now + Self.discardGrace, slot: slot, dataID: slots[slot].dataID)
+                    SlotDeadlines.Item(instant: now + Self.discardGrace, slot: slot, dataID: slots[slot].dataID)
                 )
             case .finishData:
                 if !slots[slot].hasSentFinish { owedFinishes.append(slots[slot].dataID) }
@@ -367,7 +357,11 @@ package struct TunnelCore: ~Copyable {
         guard !window.isSilent, window.canSendRound else { return }
         // An idle tunnel that still owes PONGs has been asked already.
         if isKeepAliveDue, !window.isRoundDue, window.isAwaitingPongs { return }
-        for _ in 0..<WorkerWindow.workerCount { SPDYFrameWriter.appendPing(id: window.sendPing(), to: &staging) }
+        for _ in 0..<WorkerWindow.workerCount {
+            SPDYFrameWriter.appendPing(id: window.sendPing(), to: &staging)
+        }
+        // This round may have been the last one: then the other workers are no longer held back.
+        if window.isSilent { noteReadiness() }
     }
 
     // MARK: Time
@@ -382,51 +376,15 @@ package struct TunnelCore: ~Copyable {
 
     /// Ends the waits that are over; drain ``nextEvent()`` afterwards.
     package mutating func expire(at now: Instant) {
-        while let due = graces.pop(at: now) where isCurrent(due) {
+        while let due = graces.pop(at: now) {
+            guard isCurrent(due) else { continue }
             perform(slots[due.slot].pair.graceExpired(), on: due.slot, now: now)
         }
-        while let due = discards.pop(at: now) where isCurrent(due) { release(due.slot) }
-    }
-
-    private func isCurrent(_ due: Deadline) -> Bool { slots[due.slot].dataID == due.dataID }
-
-    /// Deadlines of one length each, so that the first to come is the first to go.
-    private struct DeadlineQueue {
-        private var items: [Deadline] = []
-        private var head = 0
-
-        var first: Instant? { head < items.count ? items[head].instant : nil }
-
-        mutating func push(_ item: Deadline) { items.append(item) }
-
-        mutating func pop(at now: Instant) -> Deadline? {
-            guard head < items.count, items[head].instant <= now else { return nil }
-            let item = items[head]
-            head += 1
-            if head * 2 > items.count {
-                items.removeFirst(head)
-                head = 0
-            }
-            return item
+        while let due = discards.pop(at: now) {
+            guard isCurrent(due) else { continue }
+            release(due.slot)
         }
     }
 
-    /// Events that one frame has caused beyond its own.
-    private struct EventQueue {
-        private var items: [Event] = []
-        private var head = 0
-
-        mutating func push(_ event: Event) { items.append(event) }
-
-        mutating func pop() -> Event? {
-            guard head < items.count else { return nil }
-            let event = items[head]
-            head += 1
-            if head == items.count {
-                items.removeAll(keepingCapacity: items.count < 64)
-                head = 0
-            }
-            return event
-        }
-    }
+    private func isCurrent(_ due: SlotDeadlines.Item) -> Bool { slots[due.slot].dataID == due.dataID }
 }

@@ -54,7 +54,8 @@ package struct WorkerWindow: Equatable {
 
     /// Whether a worker should get no more data now.
     package func isFull(_ worker: Int) -> Bool {
-        !isSilent && owedFrames(worker) >= Self.unackedFramesMax
+        guard owedFrames(worker) >= Self.unackedFramesMax else { return false }
+        return workers[worker].pings.count >= Self.unansweredPingsMax || !isSilent
     }
 
     /// Frames that `worker` has not proved taken.
@@ -91,15 +92,15 @@ package struct WorkerWindow: Equatable {
 
     /// Takes a PONG.
     ///
-    /// - Returns: the worker that has proved something; nil where the PONG answers no PING that is open.
-    package mutating func receivePong(_ id: UInt32) -> Int? {
-        guard id % 2 == 1 else { return nil }
+    /// - Returns: whether it answers a PING that was open.
+    package mutating func receivePong(_ id: UInt32) -> Bool {
+        guard id % 2 == 1 else { return false }
         let index = id / 2
         let worker = Int(index % UInt32(Self.workerCount))
         // A worker answers in order; a later PONG answers for the ones before.
-        guard let place = workers[worker].pings.firstIndex(where: { $0.index == index }) else { return nil }
+        guard let place = workers[worker].pings.firstIndex(where: { $0.index == index }) else { return false }
         workers[worker].acked = workers[worker].pings[place].sent
         workers[worker].pings.removeFirst(place + 1)
-        return worker
+        return true
     }
 }
