@@ -62,12 +62,21 @@ package struct HeaderCompressor: ~Copyable {
 ///
 /// Owns a zlib state (7 KiB, and a window of 32 KiB from the first block on). After an error nothing more can be
 /// inflated.
-@safe struct HeaderDecompressor: ~Copyable {
+@safe package struct HeaderDecompressor: ~Copyable {
     /// The longest text that a block may inflate to, in bytes.
     ///
     /// A few bytes can inflate a thousandfold (CVE-2026-35469 brought spdystream down so). Kubernetes' blocks
     /// have 60 bytes of text and replies have 4; 16 KiB is what HTTP servers commonly allow.
-    static let headerBlockBytesMax = 16 * 1024
+    package static let headerBlockBytesMax = 16 * 1024
+
+    /// The dictionary of SPDY/3 (§2.6.10.1): 1,423 bytes.
+    package static var dictionary: [UInt8] {
+        let bytes = unsafe UnsafeBufferPointer(
+            start: ffwd_spdy3_dictionary(),
+            count: Int(FFWD_SPDY3_DICTIONARY_BYTES)
+        )
+        return unsafe [UInt8](bytes)
+    }
 
     /// On the heap because zlib keeps a pointer to it.
     private let stream: UnsafeMutablePointer<z_stream>
