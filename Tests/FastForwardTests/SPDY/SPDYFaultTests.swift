@@ -160,9 +160,11 @@ private struct Fault: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct `Bounding what a SPDY peer can make us keep` {
-    /// Deflates zeros with fixed codes (RFC 1951 §3.2.6): one literal, then runs of 258 bytes in 13 bits each.
+    /// Deflates zeros with fixed codes (RFC 1951 §3.2.6): one literal, then runs of 258 bytes in 13 bits
+    /// each.
     private func bomb(runs: Int) -> [UInt8] {
-        // From the first bit on: no last block, fixed codes; literal 0; then length 258 and distance 1 again and again.
+        // From the first bit on: no last block, fixed codes; literal 0; then length 258 and distance 1 again
+        // and again.
         let bits = "010" + "00110000" + String(repeating: "1100010100000", count: runs)
         var bytes: [UInt8] = []
         for (index, bit) in bits.utf8.enumerated() {
