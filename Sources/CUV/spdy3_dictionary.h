@@ -1,5 +1,5 @@
-// The dictionary that every SPDY/3 header block is compressed with (draft-mbelshe-httpbis-spdy-00 §2.6.10.1): 1,423 bytes,
-// Adler-32 0xe3c6a7c2.
+// The dictionary that every SPDY/3 header block is compressed with (draft-mbelshe-httpbis-spdy-00 §2.6.10.1):
+// 1,423 bytes, Adler-32 0xe3c6a7c2.
 #pragma once
 
 #define FFWD_SPDY3_DICTIONARY_BYTES 1423

@@ -1,22 +1,23 @@
 import CZlib
 
-// The header blocks of one direction are one zlib stream (RFC 1950) with SPDY/3's dictionary, as long as the tunnel
-// lives (§2.6.10.1). The two directions have nothing in common, and neither have the two types here.
+// The header blocks of one direction are one zlib stream (RFC 1950) with SPDY/3's dictionary, as long as the
+// tunnel lives (§2.6.10.1). The two directions have nothing in common, and neither have the two types here.
 
 /// Wraps what we send in a zlib stream that only stores.
 ///
-/// Every reader of zlib data takes stored blocks (RFC 1951 §3.2.4), so the sending side needs no deflate state, no
-/// memory and no zlib:
+/// Every reader of zlib data takes stored blocks (RFC 1951 §3.2.4), so the sending side needs no deflate
+/// state, no memory and no zlib:
 ///
-///     once a tunnel   78 20 | Adler-32 of the dictionary             (RFC 1950 §2.2: FDICT set, the fastest level)
+///     once a tunnel   78 20 | Adler-32 of the dictionary             RFC 1950 §2.2: FDICT, fastest level
 ///     each block      00 | length | ~length (little-endian) | text   a stored block that is not the last
 ///                     00 | 00 00 | FF FF                             an empty one
 ///
-/// Go's reader gives out what it has only when it meets the empty stored block; deflate's sync flush ends so too.
+/// Go's reader gives out what it has only when it meets the empty stored block; deflate's sync flush ends so
+/// too.
 ///
-/// Deflating would save about 60 of the 100 bytes of a SYN_STREAM, and cost .7 µs a block and 9 KiB a tunnel at its
-/// cheapest (level 1, window 9, memory level 1; 7 µs and 268 KB as spdystream does it). It would also
-/// put what the length of a block tells an observer in the hands of whoever chooses a header (the CRIME attack).
+/// Deflating would save 63 of the 93 bytes of a SYN_STREAM, and cost .7 µs a block and 9 KiB a tunnel at its
+/// cheapest (level 1, window 9, memory level 1; 7 µs and 268 KB with spdystream's level 9). It would also let
+/// the length of a block tell about its text (the CRIME attack).
 package struct HeaderCompressor: ~Copyable {
     /// The longest text that fits a stored block.
     static let textBytesMax = 0xFFFF
@@ -60,14 +61,23 @@ package struct HeaderCompressor: ~Copyable {
 
 /// Inflates the header blocks that a peer sends, one after the other.
 ///
-/// Owns a zlib state (7 KiB, and a window of 32 KiB from the first block on). After an error nothing more can be
-/// inflated.
-@safe struct HeaderDecompressor: ~Copyable {
+/// Owns a zlib state (7 KiB, and a window of 32 KiB from the first block on). After an error nothing more can
+/// be inflated.
+@safe package struct HeaderDecompressor: ~Copyable {
     /// The longest text that a block may inflate to, in bytes.
     ///
     /// A few bytes can inflate a thousandfold (CVE-2026-35469 brought spdystream down so). Kubernetes' blocks
     /// have 60 bytes of text and replies have 4; 16 KiB is what HTTP servers commonly allow.
-    static let headerBlockBytesMax = 16 * 1024
+    package static let headerBlockBytesMax = 16 * 1024
+
+    /// The dictionary of SPDY/3 (§2.6.10.1): 1,423 bytes.
+    package static var dictionary: [UInt8] {
+        let bytes = unsafe UnsafeBufferPointer(
+            start: ffwd_spdy3_dictionary(),
+            count: Int(FFWD_SPDY3_DICTIONARY_BYTES)
+        )
+        return unsafe [UInt8](bytes)
+    }
 
     /// On the heap because zlib keeps a pointer to it.
     private let stream: UnsafeMutablePointer<z_stream>

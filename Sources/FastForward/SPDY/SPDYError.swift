@@ -1,7 +1,7 @@
 /// What a SPDY peer did that ends the tunnel.
 ///
-/// Every case is the peer's fault, or that of something between that changed the bytes; a mistake of our own code traps. The
-/// bytes that follow cannot be trusted: the reader must not be asked again.
+/// Every case is the peer's fault, or that of something between that changed the bytes; a mistake of our own
+/// code traps. The bytes that follow cannot be trusted: the reader must not be asked again.
 package enum SPDYError: Error, Equatable, Sendable {
     /// A control frame of another version than 3: usually the first sign that this is no SPDY at all.
     case unsupportedVersion(UInt16)

@@ -5,14 +5,15 @@
 //     data frame      0 | stream id (31)                 flags (8) | payload length (24)
 //     control frame   1 | version = 3 (15) | type (16)   flags (8) | body length (24)
 //
-// A control frame's body begins with a few words of fixed length; three types carry a header block behind them.
+// A control frame's body begins with a few words of fixed length; three types carry a header block behind
+// them.
 //
 // Theory of operation. The payload of a data frame is the way of a byte: the reader hands out ranges of the
-// caller's buffer and never sees the payload itself; the writer puts a head of eight bytes before it. Everything else
-// happens a few times per connection. The header blocks of one direction are one zlib stream for the life of
-// the tunnel, so every block is inflated, also when nobody wants it. No body of a control frame is ever gathered: its
-// words go into a few integers, its header block goes into the inflater piece by piece, and only the inflated
-// text, which has a bound, is kept until the frame ends.
+// caller's buffer and never sees the payload itself; the writer puts a head of eight bytes before it.
+// Everything else happens a few times per connection. The header blocks of one direction are one zlib stream
+// for the life of the tunnel, so every block is inflated, also when nobody wants it. No body of a control
+// frame is ever gathered: its words go into a few integers, its header block goes into the inflater piece by
+// piece, and only the inflated text, which has a bound, is kept until the frame ends.
 //
 // Neither reader nor writer knows which streams exist. That a frame concerns a stream that was never opened,
 // or is gone, is for the tunnel to see.
@@ -21,10 +22,12 @@
 package enum SPDYEvent: Equatable, Sendable {
     /// Bytes of a stream: the part of a data frame's payload that is there.
     ///
-    /// `payload` counts in the bytes given to the reader; it is empty for a frame without payload. `endsFrame`: no
-    /// more of this frame follows. `isFinal`: the peer sends no more on this stream; only ever on a frame's last part.
+    /// `payload` counts in the bytes given to the reader; it is empty for a frame without payload.
+    /// `endsFrame`: no more of this frame follows. `isFinal`: the peer sends no more on this stream; only
+    /// ever on a frame's last part.
     case data(streamID: UInt32, payload: Range<Int>, endsFrame: Bool, isFinal: Bool)
-    /// The peer opened a stream (SYN_STREAM). `associatedID` is nil where the frame says 0; 0 is the highest priority.
+    /// The peer opened a stream (SYN_STREAM). `associatedID` is nil where the frame says 0; 0 is the highest
+    /// priority.
     case openedStream(
         streamID: UInt32,
         associatedID: UInt32?,

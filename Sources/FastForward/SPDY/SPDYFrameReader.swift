@@ -1,11 +1,12 @@
 /// Reads SPDY frames in place, for either role.
 ///
-/// Borrows the bytes for each call; the ranges in events index them. Keeps at most ten bytes of a head between
-/// calls, and the text of the header block that is being inflated. The cost of a data frame does not depend on its
-/// length. Throws ``SPDYError`` when the peer breaks the protocol; the reader must not be used after that.
+/// Borrows the bytes for each call; the ranges in events index them. Keeps at most ten bytes of a head
+/// between calls, and the text of the header block that is being inflated. The cost of a data frame does not
+/// depend on its length. Throws ``SPDYError`` when the peer breaks the protocol; the reader must not be used
+/// after that.
 ///
-/// What it does with frames that mean nothing here: SETTINGS and WINDOW_UPDATE are checked and skipped; control frames
-/// of unknown type are skipped, as §2.2.1 demands (spdystream closes the connection on them).
+/// What it does with frames that mean nothing here: SETTINGS and WINDOW_UPDATE are checked and skipped;
+/// control frames of unknown type are skipped, as §2.2.1 demands (spdystream closes the connection on them).
 package struct SPDYFrameReader: ~Copyable {
     /// Which side of the connection reads.
     package enum Role {
@@ -17,8 +18,8 @@ package struct SPDYFrameReader: ~Copyable {
 
     /// How long the body of a control frame may be, in bytes.
     ///
-    /// §2.2.1 obliges to take 8 KiB. A body is not stored, so this costs nothing; it exists because a longer one
-    /// is nonsense, and the length of a control frame is where bytes that are no SPDY show up.
+    /// §2.2.1 obliges to take 8 KiB. A body is not stored, so this costs nothing; it exists because a longer
+    /// one is nonsense, and the length of a control frame is where bytes that are no SPDY show up.
     package static let controlFrameBytesMax = 64 * 1024
 
     private enum Phase {
@@ -162,7 +163,8 @@ package struct SPDYFrameReader: ~Copyable {
         phase = .fixedWords
     }
 
-    /// Reads on in a control frame; nil where more bytes are needed, or (then in the next head) the frame is no event.
+    /// Reads on in a control frame; nil where more bytes are needed, or (then in the next head) the frame is
+    /// no event.
     private mutating func readControlFrame(
         _ bytes: RawSpan,
         from cursor: inout Int

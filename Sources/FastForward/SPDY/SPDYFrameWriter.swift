@@ -113,9 +113,11 @@ package enum SPDYFrameWriter {
     }
 }
 
-/// The frames with a header block. They must leave in the order in which they were appended, as the blocks are one stream.
+/// The frames with a header block. They must leave in the order in which they were appended, as the blocks
+/// are one stream.
 extension HeaderCompressor {
-    /// The room that ``appendSynStream(streamID:associatedID:priority:headers:isFinal:to:)`` needs at most, in bytes.
+    /// The room that ``appendSynStream(streamID:associatedID:priority:headers:isFinal:to:)`` needs at most,
+    /// in bytes.
     package static func synStreamBytesMax(_ headers: SPDYHeaders) -> Int {
         SPDYWire.frameHeadBytes + SPDYFrameType.synStream.fixedBytes + blockBytesMax(headers)
     }

@@ -23,6 +23,7 @@ package struct SPDYHeaders: Equatable, Sendable, ExpressibleByDictionaryLiteral 
     ///
     /// - Parameter elements: names in lower case, each once.
     package init(dictionaryLiteral elements: (String, String)...) {
+        fields.reserveCapacity(elements.count)
         for (name, value) in elements { append(name, [value]) }
     }
 

@@ -67,6 +67,7 @@ enum SPDYBytes {
     /// What `write` appends to an empty buffer of the largest size.
     static func written(_ write: (inout ByteBuffer) -> Void) -> [UInt8] {
         let pool = BufferPool()
+        defer { withExtendedLifetime(pool) {} }
         var buffer = pool.take(BufferPool.largestCapacityBytes)
         write(&buffer)
         return [UInt8](copying: buffer.bytes)
