@@ -1,0 +1,67 @@
+/// What may stand between two slashes of a request to the API server.
+package enum PathSegment {
+    /// Why `name` may not be a path segment, in kubectl's words; nil where it may.
+    ///
+    /// Source: apimachinery `api/validation/path/name.go`, IsValidPathSegmentName. A dot segment would name
+    /// another resource.
+    package static func problem(of name: String) -> String? {
+        if name == "." || name == ".." { return "may not be '\(name)'" }
+        if name.utf8.contains(UInt8(ascii: "/")) { return "may not contain '/'" }
+        if name.utf8.contains(UInt8(ascii: "%")) { return "may not contain '%'" }
+        return nil
+    }
+}
+
+/// The request targets of an API server: its base path, the resource, the query.
+///
+/// Names are percent-encoded here; ``PathSegment`` decides earlier, with an error for the user, which names are
+/// possible at all.
+package struct APIPath: Hashable, Sendable, CustomStringConvertible {
+    /// The request target as it stands in the request line.
+    package let description: String
+
+    /// One pod.
+    package static func pod(_ name: String, namespace: String, at server: ServerURL) -> APIPath {
+        APIPath(server, ["api", "v1", "namespaces", namespace, "pods", name])
+    }
+
+    /// The pods of a namespace, those that `labelSelector` chooses where it is given.
+    package static func pods(
+        namespace: String,
+        labelSelector: String? = nil,
+        at server: ServerURL
+    ) -> APIPath {
+        let query = labelSelector.map { [("labelSelector", $0)] } ?? []
+        return APIPath(server, ["api", "v1", "namespaces", namespace, "pods"], query: query)
+    }
+
+    /// The port-forward of a pod; `ports` only for WebSocket channels.
+    package static func portForward(
+        pod: String,
+        namespace: String,
+        ports: [UInt16] = [],
+        at server: ServerURL
+    ) -> APIPath {
+        APIPath(
+            server,
+            ["api", "v1", "namespaces", namespace, "pods", pod, "portforward"],
+            query: ports.map { ("ports", "\($0)") }
+        )
+    }
+
+    private init(_ server: ServerURL, _ segments: [String], query: [(String, String)] = []) {
+        var text = server.basePath
+        for segment in segments {
+            precondition(
+                !segment.isEmpty && PathSegment.problem(of: segment) == nil,
+                "names are checked before a path is built of them"
+            )
+            text += "/" + PercentEncoding.encode(segment)
+        }
+        for (index, (name, value)) in query.enumerated() {
+            text +=
+                (index == 0 ? "?" : "&") + PercentEncoding.encode(name) + "=" + PercentEncoding.encode(value)
+        }
+        description = text
+    }
+}

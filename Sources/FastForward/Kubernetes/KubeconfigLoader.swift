@@ -1,0 +1,64 @@
+/// Finds, reads and merges the kubeconfig files, by kubectl's rules.
+///
+/// Source: client-go `tools/clientcmd/loader.go`. `--kubeconfig` names the only file, which must exist. Else the
+/// files of `$KUBECONFIG` are merged, those that are missing skipped; else `~/.kube/config` is read, if it is
+/// there. A missing configuration is an empty one, not an error: what to do then is for ``ClusterAccess``.
+package struct KubeconfigLoader: Sendable {
+    /// What `--kubeconfig` says.
+    package var explicitFile: String?
+    /// `KUBECONFIG`, `HOME`, `KUBERNETES_MASTER`.
+    package var environment: [String: String]
+    /// What relative paths on the command line and in the environment start from; absolute.
+    package var currentDirectory: String
+
+    package init(explicitFile: String? = nil, environment: [String: String], currentDirectory: String) {
+        self.explicitFile = explicitFile
+        self.environment = environment
+        self.currentDirectory = currentDirectory
+    }
+
+    /// The files that would be read, in order of precedence.
+    package var candidates: [String] {
+        if let explicitFile, !explicitFile.isEmpty { return [absolute(explicitFile)] }
+        if let list = environment["KUBECONFIG"], !list.isEmpty {
+            var files: [String] = []
+            for piece in list.split(separator: ":") {
+                let file = absolute(String(piece))
+                if !files.contains(file) { files.append(file) }
+            }
+            return files
+        }
+        guard let home = environment["HOME"], !home.isEmpty else { return [] }
+        return [FilePath.resolve(".kube/config", in: absolute(home))]
+    }
+
+    /// Reads the files; when some cannot be read, all of them are named.
+    package func load() throws(KubeconfigError) -> Kubeconfig {
+        let isExplicit = explicitFile.map { !$0.isEmpty } ?? false
+        var merged = Kubeconfig()
+        var problems: [KubeconfigError] = []
+        for file in candidates {
+            do throws(KubeconfigError) {
+                merged.merge(try Kubeconfig(parsing: try Self.read(file), file: file))
+            } catch .fileMissing(let path) {
+                if isExplicit { throw .fileMissing(path: path) }
+            } catch {
+                problems.append(error)
+            }
+        }
+        if let first = problems.first { throw problems.count == 1 ? first : .several(problems) }
+        return merged
+    }
+
+    private static func read(_ file: String) throws(KubeconfigError) -> [UInt8] {
+        do throws(FileProblem) {
+            return try BoundedFile.read(file)
+        } catch {
+            throw error.isMissing ? .fileMissing(path: error.path) : .fileUnreadable(error)
+        }
+    }
+
+    private func absolute(_ path: String) -> String {
+        FilePath.resolve(path, in: currentDirectory)
+    }
+}
