@@ -1,0 +1,175 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#endif
+
+/// Why an answer of the API server could not be understood.
+package enum APIObjectError: Error, Equatable, CustomStringConvertible {
+    case tooLarge(bytes: Int)
+    case malformed(type: String, problem: String)
+
+    package var description: String {
+        switch self {
+        case .tooLarge(let bytes):
+            "the API server's answer of \(bytes) bytes is larger than \(APIObjects.bodyBytesMax >> 20) MiB"
+        case .malformed(let type, let problem):
+            "the API server's answer is no readable \(type) (\(problem))"
+        }
+    }
+}
+
+/// Reads the API server's JSON.
+package enum APIObjects {
+    /// Room for ten thousand pods of 5 KiB.
+    ///
+    /// etcd keeps single objects below 1.5 MiB, so only a list can be longer.
+    package static let bodyBytesMax = 64 << 20
+
+    /// Decodes a whole body; unknown fields are skipped.
+    package static func decode<Object: Decodable>(
+        _ type: Object.Type,
+        from body: [UInt8]
+    ) throws(APIObjectError) -> Object {
+        guard body.count <= bodyBytesMax else { throw .tooLarge(bytes: body.count) }
+        do {
+            return try JSONDecoder().decode(type, from: Data(body))
+        } catch {
+            throw .malformed(type: "\(type)", problem: problem(error))
+        }
+    }
+
+    private static func problem(_ error: any Error) -> String {
+        let path: [any CodingKey]
+        switch error as? DecodingError {
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            path = context.codingPath
+        case .keyNotFound(let key, let context):
+            path = context.codingPath + [key]
+        case .some, .none:
+            path = []
+        }
+        let place = path.map { $0.intValue.map { "\($0)" } ?? $0.stringValue }.joined(separator: ".")
+        return place.isEmpty ? "not JSON" : "at \(place)"
+    }
+}
+
+/// A pod, as far as forwarding to it goes (core/v1).
+package struct Pod: Decodable, Hashable, Sendable {
+    package struct Metadata: Decodable, Hashable, Sendable {
+        package var name: String
+        package var namespace: String?
+        package var uid: String?
+        /// RFC 3339; set once the pod is going away.
+        package var deletionTimestamp: String?
+    }
+
+    package struct Spec: Decodable, Hashable, Sendable {
+        package var containers: [Container]?
+        package var initContainers: [Container]?
+    }
+
+    package struct Container: Decodable, Hashable, Sendable {
+        package var name: String?
+        package var ports: [Port]?
+    }
+
+    package struct Port: Decodable, Hashable, Sendable {
+        package var name: String?
+        package var containerPort: Int
+        /// `TCP` where absent.
+        package var `protocol`: String?
+
+        package var isUDP: Bool { self.`protocol` == "UDP" }
+    }
+
+    package struct Status: Decodable, Hashable, Sendable {
+        package var phase: String?
+        package var podIP: String?
+        package var conditions: [Condition]?
+        package var containerStatuses: [ContainerStatus]?
+    }
+
+    package struct Condition: Decodable, Hashable, Sendable {
+        package var type: String
+        package var status: String
+    }
+
+    package struct ContainerStatus: Decodable, Hashable, Sendable {
+        package var name: String?
+        /// Such as `containerd://9f2c…`.
+        package var containerID: String?
+    }
+
+    package var metadata: Metadata
+    package var spec: Spec?
+    package var status: Status?
+
+    package var isRunning: Bool { status?.phase == "Running" }
+
+    package var isReady: Bool {
+        status?.conditions?.contains { $0.type == "Ready" && $0.status == "True" } ?? false
+    }
+
+    package var isBeingDeleted: Bool { metadata.deletionTimestamp != nil }
+
+    /// The declared ports of all containers; those of init containers follow.
+    package var ports: [Port] {
+        ((spec?.containers ?? []) + (spec?.initContainers ?? [])).flatMap { $0.ports ?? [] }
+    }
+
+    /// What runs the containers; nil until the first one exists.
+    package var runtime: ContainerRuntime? {
+        for status in status?.containerStatuses ?? [] {
+            if let id = status.containerID, let runtime = ContainerRuntime(containerID: id) { return runtime }
+        }
+        return nil
+    }
+}
+
+/// The program on the node that serves port-forwards, as `status.containerStatuses[].containerID` tells.
+package enum ContainerRuntime: Hashable, Sendable {
+    case containerd
+    case criO
+    case docker
+    case other(String)
+
+    package init?(containerID: String) {
+        guard let end = containerID.firstRange(of: "://") else { return nil }
+        switch containerID[..<end.lowerBound] {
+        case "": return nil
+        case "containerd": self = .containerd
+        case "cri-o": self = .criO
+        case "docker": self = .docker
+        case let name: self = .other(String(name))
+        }
+    }
+}
+
+/// A list of pods.
+package struct PodList: Decodable, Hashable, Sendable {
+    package var items: [Pod]
+
+    enum CodingKeys: CodingKey { case items }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        // Go writes an empty list as null.
+        items = try container.decodeIfPresent([Pod].self, forKey: .items) ?? []
+    }
+}
+
+/// How the API server says that a request failed (meta/v1 Status).
+package struct Status: Decodable, Hashable, Sendable {
+    package struct Details: Decodable, Hashable, Sendable {
+        package var name: String?
+        package var kind: String?
+        package var group: String?
+        package var retryAfterSeconds: Int?
+    }
+
+    package var kind: String?
+    package var status: String?
+    package var message: String?
+    package var reason: String?
+    package var code: Int?
+    package var details: Details?
+}

@@ -1,0 +1,72 @@
+/// Why a TYPE/NAME argument was refused; the texts are kubectl's where it has one.
+package enum TargetArgumentError: Error, Equatable, CustomStringConvertible {
+    case manySlashes
+    case incomplete
+    case badName(String, problem: String)
+    /// A kind of target that is not forwarded to yet.
+    case unsupported(type: String, name: String)
+
+    package var description: String {
+        switch self {
+        case .manySlashes: "arguments in resource/name form may not have more than one slash"
+        case .incomplete: "arguments in resource/name form must have a single resource and name"
+        case .badName(let name, let problem):
+            "invalid resource name \"\(name.escapedForTerminal())\": [\(problem)]"
+        case .unsupported(let type, let name):
+            "\(type.escapedForTerminal())/\(name.escapedForTerminal()): "
+                + "ffwd forwards to pods only for now (name one of its pods: pod/NAME)"
+        }
+    }
+}
+
+/// What the user wants to reach: `pod/web-0`, `web-0`, `svc/web`.
+package struct TargetArgument: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        case pod
+        /// As typed; which resource it is, the server's discovery knows.
+        case other(String)
+    }
+
+    package let kind: Kind
+    package let name: String
+
+    /// Parses an argument as kubectl does (cli-runtime `resource/builder.go`, SplitResourceTypeName).
+    package init(_ text: String) throws(TargetArgumentError) {
+        let pieces = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard pieces.count <= 2 else { throw .manySlashes }
+        let name = pieces.count == 1 ? text : String(pieces[1])
+        let type = pieces.count == 1 ? "pod" : pieces[0]
+        guard !name.isEmpty, !type.isEmpty, !type.contains(",") else { throw .incomplete }
+        if let problem = PathSegment.problem(of: name) { throw .badName(name, problem: problem) }
+        self.name = name
+        // The plural also with its version; the singular and the kind in any case (client-go RESTMapper).
+        switch type {
+        case "po", "pods.v1.": kind = .pod
+        case _: kind = ["pod", "pods"].contains(type.lowercased()) ? .pod : .other(String(type))
+        }
+    }
+
+    /// The name of the pod meant; throws where the target is of another kind.
+    package func podName() throws(TargetArgumentError) -> String {
+        switch kind {
+        case .pod: return name
+        case .other(let type): throw .unsupported(type: type, name: name)
+        }
+    }
+}
+
+/// A pod that cannot be forwarded to as it is.
+package struct PodNotRunning: Error, Equatable, CustomStringConvertible {
+    /// Such as `Pending` or `Succeeded`.
+    package let phase: String
+
+    /// Checks `pod`; nil where it runs.
+    package init?(_ pod: Pod) {
+        guard !pod.isRunning else { return nil }
+        phase = pod.status?.phase ?? ""
+    }
+
+    package var description: String {
+        "unable to forward port because pod is not running. Current status=\(phase.escapedForTerminal())"
+    }
+}
