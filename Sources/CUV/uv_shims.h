@@ -34,4 +34,18 @@ static inline int ffwd_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) == 
 // A write to a connection that is gone is an error, not a signal.
 static inline void ffwd_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
+static inline int ffwd_is_ignored(int number) {
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static inline void ffwd_die_by_signal(int number) {
+    sigset_t set;
+    signal(number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+}
+
 static inline int ffwd_last_error(void) { return errno; }

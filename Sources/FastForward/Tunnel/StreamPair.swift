@@ -9,7 +9,9 @@
 ///
 /// Each verb changes the state and returns what the driver has to do, in order.
 package struct StreamPair: Equatable {
-    /// How long the end of the data waits for the end of the error stream. It follows within 0.1 ms where it follows.
+    /// How long the end of the data waits for the end of the error stream.
+    ///
+    /// It follows within 0.1 ms where it follows.
     package static let endGrace = TimeSpan.seconds(2)
     /// How much of the server's reason is kept, in bytes: containerd's are about 500.
     package static let errorTextBytesMax = 2048

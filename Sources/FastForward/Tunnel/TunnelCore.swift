@@ -13,8 +13,10 @@
 /// Bounds: live connections are bounded by the driver's descriptors; frames of discarded streams cost nothing; what
 /// the core has to say is bounded by what the driver asked for and by ``pongsOwedMax``.
 package struct TunnelCore: ~Copyable {
-    /// How long a tunnel is silent before it is asked whether it lives, which also keeps a server that counts idle
-    /// time (Kubernetes: four hours) and the boxes on the way from cutting it. kubectl's value.
+    /// How long a tunnel is silent before it is asked whether it lives; kubectl's value.
+    ///
+    /// This also keeps a server that counts idle time (Kubernetes: four hours) and the boxes on the way from
+    /// cutting it.
     package static let keepAlive = TimeSpan.seconds(10)
     /// How long a slot whose client is gone waits for the server's end of it.
     package static let discardGrace = TimeSpan.seconds(60)
@@ -169,13 +171,18 @@ package struct TunnelCore: ~Copyable {
             guard isFinal, let value = streams.value(for: streamID) else { return }
             let slot = Int(value >> 1)
             let isError = value & 1 == 1
-            perform(isError ? slots[slot].pair.errorFinished() : slots[slot].pair.dataFinished(), on: slot, now: now)
+            perform(
+                isError ? slots[slot].pair.errorFinished() : slots[slot].pair.dataFinished(),
+                on: slot,
+                now: now
+            )
         case .reset(let streamID, let status):
             guard let value = streams.value(for: streamID) else { return }
             let slot = Int(value >> 1)
             perform(
                 value & 1 == 1
-                    ? slots[slot].pair.errorReset(status: status) : slots[slot].pair.dataReset(status: status),
+                    ? slots[slot].pair.errorReset(status: status)
+                    : slots[slot].pair.dataReset(status: status),
                 on: slot,
                 now: now
             )
@@ -209,7 +216,13 @@ package struct TunnelCore: ~Copyable {
         for action in actions {
             switch action {
             case .awaitErrorEnd:
-                graces.push(SlotDeadlines.Item(instant: now + StreamPair.endGrace, slot: slot, dataID: slots[slot].dataID))
+                graces.push(
+                    SlotDeadlines.Item(
+                        instant: now + StreamPair.endGrace,
+                        slot: slot,
+                        dataID: slots[slot].dataID
+                    )
+                )
             case .finish(let isComplete):
                 events.push(.finish(slot: slot, isComplete: isComplete))
             case .fail(let failure):
@@ -217,7 +230,11 @@ package struct TunnelCore: ~Copyable {
             case .cancelData:
                 owedResets.append(slots[slot].dataID)
                 discards.push(
-                    SlotDeadlines.Item(instant: now + Self.discardGrace, slot: slot, dataID: slots[slot].dataID)
+                    SlotDeadlines.Item(
+                        instant: now + Self.discardGrace,
+                        slot: slot,
+                        dataID: slots[slot].dataID
+                    )
                 )
             case .finishData:
                 if !slots[slot].hasSentFinish { owedFinishes.append(slots[slot].dataID) }

@@ -12,7 +12,8 @@ package enum TunnelError: Error, Equatable, CustomStringConvertible {
         case .webSocket(let error): "\(error)"
         case .spdy(let error): "\(error)"
         case .unexpectedStream(let id): "the server opened stream \(id), which port-forwarding does not know"
-        case .pingFlood: "the server sent more than \(TunnelCore.pongsOwedMax) PINGs without taking the answers"
+        case .pingFlood:
+            "the server sent more than \(TunnelCore.pongsOwedMax) PINGs without taking the answers"
         }
     }
 }

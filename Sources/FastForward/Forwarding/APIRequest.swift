@@ -1,0 +1,115 @@
+/// One GET to the API server on a connection of its own.
+package final class APIRequest: UpstreamConnection {
+    /// What the server answered.
+    package struct Answer {
+        package var status: Int
+        package var body: [UInt8]
+    }
+
+    private let path: APIPath
+    private let limitBytes: Int
+    private var handler: ((Result<Answer, UpstreamError>) -> Void)?
+    private var headReader = HTTPResponseHeadReader()
+    private var head: HTTPResponseHead?
+    private var bodyReader: HTTPBodyReader?
+    private var body: [UInt8] = []
+
+    /// Starts the request; `handler` is called once, in a later turn.
+    ///
+    /// - Parameter limitBytes: how long the body may be.
+    package init(
+        loop: EventLoop,
+        endpoint: UpstreamEndpoint,
+        path: APIPath,
+        limitBytes: Int = APIObjects.bodyBytesMax,
+        handler: @escaping (Result<Answer, UpstreamError>) -> Void
+    ) {
+        self.path = path
+        self.limitBytes = limitBytes
+        self.handler = handler
+        super.init(loop: loop, endpoint: endpoint)
+        openUpstream()
+    }
+
+    package override func upstreamOpened() {
+        do {
+            var fields = try endpoint.requestFields(at: loop.now)
+            fields.append("Accept", "application/json")
+            fields.append("Connection", "close")
+            let request = HTTPRequestHead(method: "GET", target: path.description, fields: fields)
+            var buffer = loop.pool.take(request.encodedBytes)
+            try request.append(to: &buffer)
+            sendUpstream(buffer.bytes)
+        } catch let error as KubeconfigError {
+            finish(.failure(.credential(error)))
+        } catch {
+            finish(.failure(.answer(server: serverText, reason: "the request cannot be written: \(error)")))
+        }
+    }
+
+    package override func upstreamReceived(_ batch: inout ByteBuffer) {
+        var cursor = 0
+        do throws(HTTPError) {
+            while head == nil {
+                guard let next = try headReader.next(batch.bytes, from: &cursor) else { return }
+                guard !next.isInterim else {
+                    headReader = HTTPResponseHeadReader()
+                    continue
+                }
+                head = next
+                bodyReader = try HTTPBodyReader(of: next, toMethod: "GET")
+            }
+            while let event = try bodyReader?.next(batch.bytes, from: &cursor) {
+                switch event {
+                case .bytes(let range):
+                    guard body.count + range.count <= limitBytes else {
+                        finish(
+                            .failure(
+                                .answer(server: serverText, reason: "it is longer than \(limitBytes) bytes")
+                            )
+                        )
+                        return
+                    }
+                    body += [UInt8](copying: batch.bytes.extracting(range))
+                case .end:
+                    finishWithAnswer()
+                    return
+                }
+            }
+        } catch {
+            finish(.failure(.http(server: serverText, error)))
+        }
+    }
+
+    package override func upstreamEnded(_ error: UpstreamError) {
+        // A body without a length ends with the connection.
+        if case .ended = error, head != nil, var reader = bodyReader {
+            do {
+                try reader.finish()
+                finishWithAnswer()
+                return
+            } catch {
+                finish(.failure(.http(server: serverText, error)))
+                return
+            }
+        }
+        finish(.failure(error))
+    }
+
+    private func finishWithAnswer() {
+        finish(.success(Answer(status: head?.status ?? 0, body: body)))
+    }
+
+    private func finish(_ result: Result<Answer, UpstreamError>) {
+        guard let handler else { return }
+        self.handler = nil
+        closeUpstream()
+        handler(result)
+    }
+
+    /// Forgets the handler and closes.
+    package func cancel() {
+        handler = nil
+        closeUpstream()
+    }
+}

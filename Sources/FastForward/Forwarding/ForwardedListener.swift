@@ -1,0 +1,71 @@
+/// The local addresses that lead to one port of the pod.
+final class ForwardedListener {
+    /// An address that could not be listened on.
+    struct Failure {
+        let address: SocketAddress
+        let error: LoopError
+    }
+
+    let remote: UInt16
+    let departures: Departures
+    private let loop: EventLoop
+    private let accepted: (LocalConnection) -> Void
+    private let closed: (LocalConnection) -> Void
+    private var listeners: [Listener] = []
+    /// The local port that was asked for, or drawn.
+    private(set) var local: UInt16
+
+    /// - Parameters:
+    ///   - accepted: gets each new connection.
+    ///   - closed: gets each connection whose descriptor has gone back to the kernel.
+    init(
+        loop: EventLoop,
+        port: ForwardedPort,
+        departures: Departures,
+        accepted: @escaping (LocalConnection) -> Void,
+        closed: @escaping (LocalConnection) -> Void
+    ) {
+        self.loop = loop
+        self.remote = port.remote
+        self.local = port.local
+        self.departures = departures
+        self.accepted = accepted
+        self.closed = closed
+    }
+
+    /// Where it listens.
+    var addresses: [SocketAddress] { listeners.map { $0.address } }
+
+    /// Listens on one more address; where port 0 was asked for, on the port that an earlier one drew.
+    func listen(on ip: String) -> Failure? {
+        guard let address = SocketAddress(ip: ip, port: local) else { return nil }
+        do throws(LoopError) {
+            let listener = try Listener(loop: loop, address: address) { [weak self] in self?.accept(from: $0)
+            }
+            listeners.append(listener)
+            local = listener.address.port
+            return nil
+        } catch {
+            return Failure(address: address, error: error)
+        }
+    }
+
+    private func accept(from listener: Listener) {
+        let connection = LocalConnection(loop: loop, port: self)
+        do throws(LoopError) {
+            try listener.accept(into: connection)
+        } catch {
+            // The client went away between its connect and our accept.
+            connection.close()
+            return
+        }
+        accepted(connection)
+    }
+
+    func connectionClosed(_ connection: LocalConnection) { closed(connection) }
+
+    func close() {
+        for listener in listeners { listener.close() }
+        listeners = []
+    }
+}

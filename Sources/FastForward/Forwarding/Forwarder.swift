@@ -1,0 +1,211 @@
+/// Forwards local ports to a pod's ports, for one command.
+///
+/// Theory of operation. The pod is asked for and a tunnel is opened at the same time; when both are there, the
+/// local ports are bound, and only then is the forward said to be ready: a connection made from that moment on is
+/// carried. Which pod and which tunnel a connection gets is chosen for each one, after it was accepted.
+package final class Forwarder {
+    package struct Request {
+        package var access: ClusterAccess
+        package var pod: String
+        package var ports: [PortArgument]
+        /// IP addresses, or `localhost` for both loopback addresses.
+        package var addresses: [String]
+
+        package init(access: ClusterAccess, pod: String, ports: [PortArgument], addresses: [String]) {
+            self.access = access
+            self.pod = pod
+            self.ports = ports
+            self.addresses = addresses
+        }
+    }
+
+    private let loop: EventLoop
+    private let request: Request
+    private let handler: (ForwarderEvent) -> Void
+    private let departures: Departures
+
+    private var podRequest: APIRequest?
+    private var pod: Pod?
+    private var tunnels: TunnelSet?
+    private var hasTunnel = false
+    private var startError: UpstreamError?
+    private var listeners: [ForwardedListener] = []
+    private var isReady = false
+    private var isClosed = false
+    /// Local connections whose descriptors are open.
+    package private(set) var connectionCount = 0
+
+    package init(loop: EventLoop, request: Request, handler: @escaping (ForwarderEvent) -> Void) {
+        self.loop = loop
+        self.request = request
+        self.handler = handler
+        departures = Departures(loop: loop)
+    }
+
+    // MARK: Starting
+
+    /// Begins; ``ForwarderEvent/ready`` or ``ForwarderEvent/failed(_:)`` follows.
+    package func start() {
+        let server = request.access.server
+        let namespace = request.access.namespace
+        for address in request.addresses where address != "localhost" {
+            guard SocketAddress(ip: address, port: 0) != nil else {
+                fail(.invalidAddress(address))
+                return
+            }
+        }
+        let endpoint: UpstreamEndpoint
+        do throws(TLSError) {
+            endpoint = try UpstreamEndpoint(access: request.access)
+        } catch {
+            fail(.tls(error))
+            return
+        }
+        let tunnels = TunnelSet(
+            loop: loop,
+            endpoint: endpoint,
+            path: .portForward(pod: request.pod, namespace: namespace, at: server),
+            pod: request.pod
+        ) { [weak self] event in self?.tunnelSetReported(event) }
+        self.tunnels = tunnels
+        podRequest = APIRequest(
+            loop: loop,
+            endpoint: endpoint,
+            path: .pod(request.pod, namespace: namespace, at: server)
+        ) { [weak self] result in self?.podAnswered(result) }
+        tunnels.start()
+    }
+
+    private func podAnswered(_ result: Result<APIRequest.Answer, UpstreamError>) {
+        podRequest = nil
+        switch result {
+        case .failure(let error):
+            fail(.upstream(error))
+        case .success(let answer) where answer.status != 200:
+            let asked = APIFailure.Request(verb: "get", resource: "pods", name: request.pod)
+            fail(.api(APIFailure(httpStatus: answer.status, body: answer.body, request: asked)))
+        case .success(let answer):
+            do throws(APIObjectError) {
+                let pod = try APIObjects.decode(Pod.self, from: answer.body)
+                if let problem = PodNotRunning(pod) {
+                    fail(.podNotRunning(problem))
+                    return
+                }
+                self.pod = pod
+            } catch {
+                let server = request.access.server.authority
+                fail(.upstream(.answer(server: server, reason: "\(error)")))
+                return
+            }
+            if let startError { fail(.upstream(startError)) }
+            beginIfPossible()
+        }
+    }
+
+    private func tunnelSetReported(_ event: TunnelSet.Event) {
+        guard !isClosed else { return }
+        switch event {
+        case .opened:
+            let wasLost = isReady && !hasTunnel
+            hasTunnel = true
+            if wasLost { handler(.tunnelRestored) }
+            beginIfPossible()
+        case .lost(let error, let isLast):
+            if isLast { hasTunnel = false }
+            if isReady {
+                handler(.tunnelLost(error, isLast: isLast))
+            } else if isLast {
+                // What the API says of the pod is the better reason, where it says something.
+                startError = error
+                if pod != nil { fail(.upstream(error)) }
+            }
+        case .connectionFailed(let local, let remote, let failure):
+            handler(.connectionFailed(localPort: local, remotePort: remote, failure))
+        }
+    }
+
+    private func beginIfPossible() {
+        guard let pod, hasTunnel, !isReady, !isClosed else { return }
+        var ports: [ForwardedPort] = []
+        for argument in request.ports {
+            do throws(PortArgumentError) {
+                ports.append(try argument.resolve(against: pod))
+            } catch {
+                fail(.port(error))
+                return
+            }
+        }
+        for port in ports { listen(port) }
+        guard !listeners.isEmpty else {
+            fail(.nothingToListenOn(ports))
+            return
+        }
+        isReady = true
+        for listener in listeners {
+            for address in listener.addresses {
+                handler(.listening(address: address, remotePort: listener.remote))
+            }
+        }
+        handler(.ready)
+    }
+
+    /// Listens on every address for one port: `localhost` fails only if both of its addresses do, an explicit
+    /// address must not fail (kubectl's rule: client-go `tools/portforward/portforward.go`).
+    private func listen(_ port: ForwardedPort) {
+        let listener = ForwardedListener(
+            loop: loop,
+            port: port,
+            departures: departures,
+            accepted: { [weak self] in self?.accepted($0) },
+            closed: { [weak self] _ in self?.connectionCount -= 1 }
+        )
+        var fatal: [ForwardedListener.Failure] = []
+        for address in Self.sorted(request.addresses) {
+            if address == "localhost" {
+                let failures = ["127.0.0.1", "::1"].compactMap { listener.listen(on: $0) }
+                if failures.count == 2 { fatal += failures }
+            } else if let failure = listener.listen(on: address) {
+                fatal.append(failure)
+            }
+        }
+        guard fatal.isEmpty else {
+            listener.close()
+            let errors = fatal.map { (address: $0.address, error: $0.error) }
+            handler(.listenFailed(localPort: port.local, remotePort: port.remote, errors: errors))
+            return
+        }
+        listeners.append(listener)
+    }
+
+    private static func sorted(_ addresses: [String]) -> [String] {
+        var seen: Set<String> = []
+        return addresses.sorted().filter { seen.insert($0).inserted }
+    }
+
+    // MARK: Forwarding
+
+    private func accepted(_ local: LocalConnection) {
+        connectionCount += 1
+        handler(.accepted(localPort: local.port?.local ?? 0))
+        tunnels?.place(local)
+    }
+
+    // MARK: Ending
+
+    private func fail(_ failure: ForwarderFailure) {
+        guard !isClosed else { return }
+        close()
+        handler(.failed(failure))
+    }
+
+    /// Stops listening, resets what is live and closes the tunnels; the loop runs dry afterwards.
+    package func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        podRequest?.cancel()
+        podRequest = nil
+        for listener in listeners { listener.close() }
+        tunnels?.close()
+        departures.close()
+    }
+}

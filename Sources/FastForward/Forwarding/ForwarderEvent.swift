@@ -1,0 +1,53 @@
+/// What a forwarder's user may want to see, one case for each fact.
+///
+/// Text, JSON and metrics are made of these outside.
+package enum ForwarderEvent {
+    /// A local address leads to a port of the pod now.
+    case listening(address: SocketAddress, remotePort: UInt16)
+    /// No address of this local port could be listened on (or one that was named explicitly could not).
+    case listenFailed(
+        localPort: UInt16,
+        remotePort: UInt16,
+        errors: [(address: SocketAddress, error: LoopError)]
+    )
+    /// Every `listening` has been said, and a connection made now is carried.
+    case ready
+    /// The forward cannot begin, or can go on no more.
+    case failed(ForwarderFailure)
+    /// A client has connected.
+    case accepted(localPort: UInt16)
+    /// One connection failed; the others go on.
+    case connectionFailed(localPort: UInt16, remotePort: UInt16, ConnectionFailure)
+    /// A tunnel is gone; `isLast`: new clients wait until there is another.
+    case tunnelLost(UpstreamError, isLast: Bool)
+    /// There is a tunnel again after the last was lost.
+    case tunnelRestored
+}
+
+/// Why a forward cannot begin.
+package enum ForwarderFailure: Error, CustomStringConvertible {
+    case upstream(UpstreamError)
+    case tls(TLSError)
+    /// The API server does not give the pod.
+    case api(APIFailure)
+    case podNotRunning(PodNotRunning)
+    case port(PortArgumentError)
+    /// Nothing could be listened on.
+    case nothingToListenOn([ForwardedPort])
+    case invalidAddress(String)
+
+    /// One line for a person, in kubectl's words where it has some.
+    package var description: String {
+        switch self {
+        case .upstream(let error): "\(error)"
+        case .tls(let error): "error: \(error)"
+        case .api(let failure): failure.terminalText
+        case .podNotRunning(let error): "error: \(error)"
+        case .port(let error): "error: \(error)"
+        case .nothingToListenOn(let ports):
+            "error: unable to listen on any of the requested ports: ["
+                + ports.map { "{\($0.local) \($0.remote)}" }.joined(separator: " ") + "]"
+        case .invalidAddress(let text): "error: \(text) is not a valid IP"
+        }
+    }
+}

@@ -1,0 +1,239 @@
+/// One client of a local port.
+///
+/// Theory of operation. The client's bytes are read straight into its tunnel's staging buffer, so while it is idle
+/// it holds no memory but its handle. The pod's bytes come as borrowed slices of the tunnel's batch; what the kernel
+/// does not take is copied into the connection's own queue at the end of the batch.
+///
+/// Three ends. *Clean*: the pod's side is over, behind the last byte the client's reading ends (shutdown), and what
+/// the client still sends is drained, since a close with unread bytes would reset the connection and destroy the
+/// answer. *Failed*: what the client can still read is delivered first, then it is reset. *Gone*: the client itself
+/// went away; the tunnel is told.
+final class LocalConnection: Transport {
+    /// What a slow client may keep in memory before its tunnel waits for it: enough to bridge a scheduling gap of a
+    /// fast client, small enough for a thousand slow ones.
+    static let marks = BacklogMarks(lowBytes: 64 * 1024, highBytes: 256 * 1024)
+    /// How long a client that has got its clean end may go on sending into the void.
+    static let lingerMax = TimeSpan.seconds(30)
+
+    private enum FromPod { case open, ending, ended, failing }
+
+    /// The forward that accepted it; nil once it is over.
+    private(set) var port: ForwardedListener?
+    /// The tunnel that carries it; nil while it waits for one and after the pod's side is over.
+    private(set) var tunnel: Tunnel?
+    private(set) var slot = -1
+    private var fromPod = FromPod.open
+    /// Whether the client has ended its direction.
+    private var hasClientEnded = false
+    /// Whether this connection holds its tunnel up.
+    private var gate = BacklogGate()
+    /// Whether the tunnel has slices of the current batch for it.
+    var isTouched = false
+    /// Whether it is in one of the tunnel's lists of those who may not read now.
+    var isParked = false
+    /// Whether anything went from or to the pod.
+    private(set) var hasTransferred = false
+    /// The bytes that its tunnel counts for it.
+    var countedBacklogBytes = 0
+    /// Its place among the departing ones; negative: it is not there.
+    var departureIndex = -1
+    private(set) var departureDeadline = Instant(nanoseconds: 0)
+
+    // Overridden, as the compiler's own stub for it is an endless recursion (Swift 6.3.1).
+    private override init(loop: EventLoop) { super.init(loop: loop) }
+
+    convenience init(loop: EventLoop, port: ForwardedListener) {
+        self.init(loop: loop)
+        self.port = port
+        readGapBytes = SPDYFrameWriter.dataHeaderBytes
+    }
+
+    // MARK: The tunnel's calls
+
+    /// Begins to forward.
+    func attach(_ tunnel: Tunnel, slot: Int) {
+        self.tunnel = tunnel
+        self.slot = slot
+        if !isClosing { startReading() }
+    }
+
+    /// The pod's side is over, behind what is queued.
+    ///
+    /// - Parameter isComplete: the client's bytes go nowhere from now on.
+    func finish(isComplete: Bool) {
+        guard fromPod == .open, !isClosing else {
+            if isComplete { detach() }
+            return
+        }
+        fromPod = .ending
+        if isComplete { detach() }
+        endIfWritten()
+    }
+
+    /// The client must see a reset, behind what is queued.
+    func fail() {
+        guard fromPod != .failing, !isClosing else { return }
+        fromPod = .failing
+        detach()
+        endIfWritten()
+    }
+
+    /// The server has ended both streams; nothing more can be sent to the pod.
+    func pairReleased() {
+        guard tunnel != nil else { return }
+        detach()
+        guard fromPod == .ended, !isClosing else { return }
+        if hasClientEnded {
+            close()
+        } else {
+            depart(until: loop.now + Self.lingerMax)
+        }
+    }
+
+    /// Nothing of the tunnel concerns this connection any more.
+    private func detach() {
+        tunnel?.uncount(self)
+        tunnel = nil
+        slot = -1
+        // What the client still sends is read and dropped, and its end is noticed.
+        if !isClosing, !hasClientEnded { startReading() }
+    }
+
+    /// Writes the slices of the batch; called once for each batch that touched the connection.
+    ///
+    /// - Returns: whether slices are left that are worth the whole batch; the others have been copied.
+    func flushBatch(batchBytes: Int) -> Bool {
+        isTouched = false
+        hasTransferred = true
+        guard !isClosing else {
+            output.settleByCopying()
+            return false
+        }
+        flush()
+        guard output.isBorrowing else {
+            outputChanged()
+            return false
+        }
+        if output.borrowedBytes * 2 > batchBytes { return true }
+        output.settleByCopying()
+        flushRest()
+        outputChanged()
+        return false
+    }
+
+    /// Takes the whole batch, as most of it is this connection's.
+    func takeBatch(_ batch: inout ByteBuffer) {
+        output.settle(byTaking: &batch)
+        flushRest()
+        outputChanged()
+    }
+
+    /// Keeps the tunnel's account of what this client has not taken.
+    private func outputChanged() {
+        guard let tunnel else {
+            endIfWritten()
+            return
+        }
+        let verdict = gate.update(backlogBytes: output.byteCount, marks: Self.marks)
+        tunnel.backlogChanged(self, verdict)
+        endIfWritten()
+    }
+
+    /// Whether this client's backlog holds its tunnel up.
+    var isHolding: Bool { gate.isPaused }
+
+    // MARK: The loop's calls
+
+    override func prepareRead() -> BufferBox? {
+        if let tunnel { return tunnel.readBox(for: self) }
+        // Nobody wants the bytes; they are dropped.
+        loop.receiveBox.buffer.clear()
+        return loop.receiveBox
+    }
+
+    override func received(_ count: Int) {
+        guard let tunnel else { return }
+        hasTransferred = true
+        tunnel.sendToPod(self, count)
+    }
+
+    override func receivedEnd(_ error: LoopError?) {
+        guard error == nil else {
+            clientGone()
+            return
+        }
+        hasClientEnded = true
+        tunnel?.finishToPod(self)
+        switch fromPod {
+        case .open, .ending: break
+        case .ended: close()
+        case .failing: endIfWritten()
+        }
+    }
+
+    override func outputProgressed() { outputChanged() }
+
+    override func outputFailed(_ error: LoopError) { clientGone() }
+
+    private func clientGone() {
+        tunnel?.abandon(self)
+        tunnel = nil
+        close()
+    }
+
+    // MARK: Ends
+
+    private func endIfWritten() {
+        guard output.isEmpty, !isBlocked, !isClosing else { return }
+        switch fromPod {
+        case .open, .ended:
+            break
+        case .ending:
+            fromPod = .ended
+            shutdownWriting()
+            if hasClientEnded {
+                // A half-closed pod may still be reading what was passed on; the client needs nothing more.
+                if tunnel == nil { close() }
+            } else if tunnel == nil {
+                depart(until: loop.now + Self.lingerMax)
+            }
+        case .failing:
+            guard unacknowledgedBytes > 0 else {
+                closeWithReset()
+                return
+            }
+            depart(until: loop.now + Self.lingerMax)
+        }
+    }
+
+    private func depart(until deadline: Instant) {
+        departureDeadline = deadline
+        port?.departures.add(self)
+    }
+
+    /// Asked now and then while it departs: whether it still has to wait.
+    var isAwaitingAcknowledgement: Bool { fromPod == .failing }
+
+    /// The next step of a departure.
+    func departIfPossible(at now: Instant) {
+        if fromPod == .failing, unacknowledgedBytes == 0 || now >= departureDeadline {
+            closeWithReset()
+        } else if now >= departureDeadline {
+            close()
+        }
+    }
+
+    override func close() {
+        guard !isClosing else { return }
+        tunnel?.abandon(self)
+        tunnel = nil
+        super.close()
+    }
+
+    override func closeCompleted() {
+        super.closeCompleted()
+        port?.departures.remove(self)
+        port?.connectionClosed(self)
+        port = nil
+    }
+}

@@ -1,0 +1,474 @@
+/// One tunnel to a pod: the upgrade of an upstream connection, and the connections that ride on it.
+///
+/// Theory of operation. From the pod: a batch of plaintext goes through the core, which gives ranges; each touched
+/// connection gets its slices borrowed and writes them in one gathered call when the batch is through. To the pod:
+/// local sockets are read into the staging buffer, each read behind a gap for its frame header; at the end of the
+/// turn (or when the buffer is full) all of it becomes one WebSocket message, masked in place, encrypted, and
+/// written once.
+///
+/// Back-pressure. To the pod: while the kernel has not taken ``toPodMarks``' worth of ciphertext, or the server's
+/// worker owes acknowledgements, a local connection that becomes readable is parked, which costs nothing for those
+/// that are not. From the pod: while a client's backlog is above its mark, or all of them together above
+/// ``fromPodMarks``, the tunnel is not read.
+package final class Tunnel: UpstreamConnection, TurnWork {
+    /// Ciphertext that waits for the kernel, in bytes: above the high mark local connections are not read.
+    static let toPodMarks = BacklogMarks(lowBytes: 256 * 1024, highBytes: 1024 * 1024)
+    /// What all clients of this tunnel together have not taken, in bytes.
+    static let fromPodMarks = BacklogMarks(lowBytes: 4 * 1024 * 1024, highBytes: 8 * 1024 * 1024)
+    /// The least room that a local connection is read into, in bytes: less than a large read makes small frames.
+    private static let readBytesMin = 64 * 1024
+    /// What of a refusal's body is kept, in bytes.
+    private static let refusalBytesMax = 64 * 1024
+    private static let subprotocol = "SPDY/3.1+portforward.k8s.io"
+
+    /// What the set that a tunnel belongs to has to know.
+    package protocol Owner: AnyObject {
+        func tunnelOpened(_ tunnel: Tunnel)
+        func tunnelTakesNoMore(_ tunnel: Tunnel)
+        func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError)
+        func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure)
+    }
+
+    private let path: APIPath
+    private let pod: String
+    private weak var owner: (any Owner)?
+    private let keys: RandomKeys
+
+    private var core: TunnelCore
+    private var headReader = HTTPResponseHeadReader()
+    private var expectedAccept = ""
+    private var refusal: HTTPResponseHead?
+    private var refusalReader: HTTPBodyReader?
+    private var refusalBody: [UInt8] = []
+    private var hasUpgraded = false
+
+    /// By slot.
+    private var locals: [LocalConnection?] = []
+    private var touched: [LocalConnection] = []
+    private var staging: BufferBox?
+    private var isTurnScheduled = false
+    private var timer: LoopTimer?
+
+    private var toPodGate = BacklogGate()
+    private var parked: [LocalConnection] = []
+    private var parkedByWorker = [[LocalConnection]](repeating: [], count: WorkerWindow.workerCount)
+    private var fromPodGate = BacklogGate()
+    private var clientBacklogBytes = 0
+    private var holdingCount = 0
+    private var isHeldUp = false
+
+    package init(
+        loop: EventLoop,
+        endpoint: UpstreamEndpoint,
+        path: APIPath,
+        pod: String,
+        keys: RandomKeys,
+        owner: any Owner
+    ) {
+        self.path = path
+        self.pod = pod
+        self.keys = keys
+        self.owner = owner
+        core = TunnelCore(now: loop.now)
+        super.init(loop: loop, endpoint: endpoint)
+    }
+
+    /// Whether connections can be opened on it now.
+    package var isOpen: Bool { hasUpgraded && isUpstreamOpen && !core.isGoingAway }
+    /// Whether a client or a pod that does not move holds up the others.
+    package var isHeldOrStalled: Bool { isHeldUp || core.isStalled }
+    /// Connections on it, the discarding ones among them.
+    package var load: Int { core.load }
+
+    // MARK: Opening
+
+    package override func upstreamOpened() {
+        do {
+            let key = Digests.randomWebSocketKey()
+            expectedAccept = Digests.webSocketAccept(forKey: key)
+            let request = WebSocketHandshake.request(
+                target: path.description,
+                fields: try endpoint.requestFields(at: loop.now),
+                key: key,
+                subprotocols: [Self.subprotocol]
+            )
+            var buffer = loop.pool.take(request.encodedBytes)
+            try request.append(to: &buffer)
+            sendUpstream(buffer.bytes)
+        } catch let error as KubeconfigError {
+            fail(.credential(error))
+        } catch {
+            fail(.answer(server: serverText, reason: "the request cannot be written: \(error)"))
+        }
+    }
+
+    package override func upstreamReceived(_ batch: inout ByteBuffer) {
+        var cursor = 0
+        if !hasUpgraded {
+            do throws(HTTPError) {
+                guard try receiveAnswer(batch.bytes, from: &cursor) else { return }
+            } catch {
+                fail(.http(server: serverText, error))
+                return
+            }
+            guard hasUpgraded else { return }
+        }
+        receiveFrames(&batch, from: &cursor)
+    }
+
+    /// Reads the answer to the upgrade.
+    ///
+    /// - Returns: whether frames may follow.
+    private func receiveAnswer(_ bytes: RawSpan, from cursor: inout Int) throws(HTTPError) -> Bool {
+        while refusal == nil {
+            guard let head = try headReader.next(bytes, from: &cursor) else { return false }
+            if head.isInterim {
+                headReader = HTTPResponseHeadReader()
+                continue
+            }
+            guard head.status == 101 else {
+                refusal = head
+                refusalReader = try HTTPBodyReader(of: head, toMethod: "GET")
+                break
+            }
+            do throws(WebSocketError) {
+                _ = try WebSocketHandshake.verify(
+                    head,
+                    expectedAccept: expectedAccept,
+                    offered: [Self.subprotocol]
+                )
+            } catch {
+                fail(.handshake(server: serverText, error))
+                return false
+            }
+            openTimeoutSatisfied()
+            hasUpgraded = true
+            owner?.tunnelOpened(self)
+            return true
+        }
+        while let event = try refusalReader?.next(bytes, from: &cursor) {
+            switch event {
+            case .bytes(let range):
+                let room = Self.refusalBytesMax - refusalBody.count
+                let part = range.lowerBound..<(range.lowerBound + min(room, range.count))
+                refusalBody += [UInt8](copying: bytes.extracting(part))
+            case .end:
+                failAsRefused()
+                return false
+            }
+        }
+        return false
+    }
+
+    private func failAsRefused() {
+        let status = refusal?.status ?? 0
+        if status == 401 { endpoint.credentialWasRefused() }
+        fail(.refused(APIFailure(httpStatus: status, body: refusalBody, request: .portForward(pod))))
+    }
+
+    // MARK: From the pod
+
+    private func receiveFrames(_ batch: inout ByteBuffer, from cursor: inout Int) {
+        let now = loop.now
+        do throws(TunnelError) {
+            while let event = try core.next(batch.bytes, from: &cursor, now: now) {
+                // The way of a byte: everything else is rare.
+                if case .payload(let slot, let range) = event {
+                    guard let local = locals[slot] else { continue }
+                    local.output.appendBorrowed(batch, range)
+                    if !local.isTouched {
+                        local.isTouched = true
+                        touched.append(local)
+                    }
+                } else {
+                    perform(event)
+                }
+            }
+        } catch {
+            flushTouched(&batch)
+            fail(.tunnel(server: serverText, error))
+            return
+        }
+        flushTouched(&batch)
+        guard !isUpstreamClosed else { return }
+        scheduleWork(now)
+    }
+
+    private func flushTouched(_ batch: inout ByteBuffer) {
+        var heir: LocalConnection?
+        for local in touched where local.flushBatch(batchBytes: batch.capacityBytes) { heir = local }
+        // Only one connection can have more than half of the batch; by now nobody else borrows from it.
+        heir?.takeBatch(&batch)
+        touched.removeAll(keepingCapacity: true)
+    }
+
+    private func perform(_ event: TunnelCore.Event) {
+        switch event {
+        case .payload:
+            break
+        case .finish(let slot, let isComplete):
+            locals[slot]?.finish(isComplete: isComplete)
+        case .fail(let slot, let failure):
+            guard let local = locals[slot] else { return }
+            if let port = local.port {
+                owner?.connectionFailed(local: port.local, remote: port.remote, failure)
+            }
+            local.fail()
+        case .release(let slot):
+            locals[slot]?.pairReleased()
+            locals[slot] = nil
+        case .workerReady(let worker):
+            wake(&parkedByWorker[worker])
+        case .webSocketPing(let payload):
+            sendControl(.pong, payload)
+        case .goAway:
+            owner?.tunnelTakesNoMore(self)
+        case .closed(let code, let reason):
+            sendControl(.close, WebSocketControlPayload(closeCode: 1000))
+            fail(.closed(server: serverText, code: code, reason: reason))
+        }
+    }
+
+    private func drainEvents() {
+        while let event = core.nextEvent() { perform(event) }
+    }
+
+    /// A client's backlog has changed.
+    func backlogChanged(_ local: LocalConnection, _ verdict: BacklogGate.Verdict?) {
+        switch verdict {
+        case .pause: holdingCount += 1
+        case .resume: holdingCount -= 1
+        case nil: break
+        }
+        let bytes = local.output.byteCount
+        clientBacklogBytes += bytes - local.countedBacklogBytes
+        local.countedBacklogBytes = bytes
+        updateHold()
+    }
+
+    /// A client leaves the tunnel's account.
+    func uncount(_ local: LocalConnection) {
+        if local.isHolding { holdingCount -= 1 }
+        clientBacklogBytes -= local.countedBacklogBytes
+        local.countedBacklogBytes = 0
+        updateHold()
+    }
+
+    private func updateHold() {
+        _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: Self.fromPodMarks)
+        let isHeldNow = holdingCount > 0 || fromPodGate.isPaused
+        guard isHeldNow != isHeldUp else { return }
+        isHeldUp = isHeldNow
+        if isHeldNow {
+            pauseUpstream()
+        } else {
+            resumeUpstream()
+        }
+    }
+
+    // MARK: To the pod
+
+    /// Opens a connection: its SYNs leave at the end of this turn.
+    func open(_ local: LocalConnection, port: UInt16) {
+        let box = stagingBox(room: TunnelCore.openBytesMax)
+        let slot = core.open(port: port, into: &box.buffer)
+        while locals.count <= slot { locals.append(nil) }
+        locals[slot] = local
+        local.attach(self, slot: slot)
+    }
+
+    /// Where a client's next bytes go; nil: it is parked until the tunnel takes more.
+    func readBox(for local: LocalConnection) -> BufferBox? {
+        guard !toPodGate.isPaused else {
+            park(local, in: &parked)
+            return nil
+        }
+        guard core.maySend(local.slot) else {
+            park(local, in: &parkedByWorker[core.worker(of: local.slot)])
+            return nil
+        }
+        return stagingBox(room: Self.readBytesMin)
+    }
+
+    private func park(_ local: LocalConnection, in list: inout [LocalConnection]) {
+        guard !local.isParked else { return }
+        local.isParked = true
+        list.append(local)
+    }
+
+    private func wake(_ list: inout [LocalConnection]) {
+        guard !list.isEmpty else { return }
+        var woken: [LocalConnection] = []
+        swap(&woken, &list)
+        for local in woken {
+            local.isParked = false
+            if !local.isClosing { local.startReading() }
+        }
+    }
+
+    /// Takes the `count` bytes that a client's read has put behind the gap in the staging buffer.
+    func sendToPod(_ local: LocalConnection, _ count: Int) {
+        guard let box = staging else { return }
+        let offset = box.buffer.readableBytes
+        box.buffer.commit(local.readGapBytes + count)
+        core.storeDataHeader(local.slot, payloadBytes: count, in: &box.buffer, at: offset)
+        scheduleTurn()
+    }
+
+    /// Passes a client's end on, behind its bytes.
+    func finishToPod(_ local: LocalConnection) {
+        let box = stagingBox(room: SPDYFrameWriter.dataHeaderBytes)
+        core.finish(local.slot, into: &box.buffer)
+    }
+
+    /// The client is gone: the server is told, and what still comes for it is dropped.
+    func abandon(_ local: LocalConnection) {
+        uncount(local)
+        guard locals.indices.contains(local.slot), locals[local.slot] === local else { return }
+        locals[local.slot] = nil
+        core.abandon(local.slot, now: loop.now)
+        scheduleTurn()
+    }
+
+    /// The staging buffer with at least `room` bytes free; what is in it leaves at the end of the turn.
+    private func stagingBox(room: Int) -> BufferBox {
+        scheduleTurn()
+        if let staging {
+            if staging.buffer.tailroomBytes < room + SPDYFrameWriter.dataHeaderBytes { sealStaging() }
+            return staging
+        }
+        let box = BufferBox(loop.pool.take(BufferPool.largestCapacityBytes))
+        box.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
+        staging = box
+        return box
+    }
+
+    /// Makes what is staged one WebSocket message and encrypts it.
+    private func sealStaging() {
+        guard let staging, !staging.buffer.isEmpty else { return }
+        guard let key = nextKey() else { return }
+        WebSocketFrameWriter.prependHeader(to: &staging.buffer, key: key)
+        sendUpstream(staging.buffer.bytes)
+        staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
+        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks)
+    }
+
+    private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
+        guard let key = nextKey() else { return }
+        var buffer = loop.pool.take(WebSocketFrameWriter.controlFrameBytesMax)
+        WebSocketFrameWriter.appendControl(opcode, payload, key: key, to: &buffer)
+        sendUpstream(buffer.bytes)
+        scheduleTurn()
+    }
+
+    private func nextKey() -> WebSocketMask? {
+        do throws(LoopError) {
+            return WebSocketMask(try keys.next())
+        } catch {
+            fail(.network(server: serverText, error))
+            return nil
+        }
+    }
+
+    package override func upstreamProgressed() {
+        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks) == .resume else {
+            return
+        }
+        wake(&parked)
+    }
+
+    // MARK: Turns and time
+
+    private func scheduleTurn() {
+        guard !isTurnScheduled, !isUpstreamClosed else { return }
+        isTurnScheduled = true
+        loop.atEndOfTurn(self)
+    }
+
+    package func endTurn() {
+        isTurnScheduled = false
+        guard hasUpgraded, !isUpstreamClosed else { return }
+        let now = loop.now
+        if core.hasControlFrames(now: now) {
+            let box = stagingBox(room: SPDYFrameWriter.pingBytes * WorkerWindow.workerCount)
+            core.appendControlFrames(to: &box.buffer, now: now)
+            drainEvents()
+        }
+        sealStaging()
+        staging = nil
+        flushUpstream()
+        // What did not fit goes with the next turn.
+        isTurnScheduled = false
+        scheduleWork(now)
+    }
+
+    /// Makes sure that the core gets its turn or its time.
+    private func scheduleWork(_ now: Instant) {
+        if core.hasControlFrames(now: now) { scheduleTurn() }
+        if timer == nil {
+            timer = LoopTimer(loop: loop) { [weak self] in self?.timerFired() }
+        }
+        timer?.schedule(at: core.deadline)
+    }
+
+    private func timerFired() {
+        guard !isUpstreamClosed else { return }
+        core.expire(at: loop.now)
+        drainEvents()
+        scheduleTurn()
+    }
+
+    // MARK: Ending
+
+    private func fail(_ error: UpstreamError) {
+        guard !isUpstreamClosed else { return }
+        closeUpstream()
+        upstreamEnded(error)
+    }
+
+    package override func upstreamEnded(_ error: UpstreamError) {
+        if refusal != nil, case .ended = error {
+            // A refusal without a length ends with the connection.
+            refusal.map { head in
+                let failure = APIFailure(
+                    httpStatus: head.status,
+                    body: refusalBody,
+                    request: .portForward(pod)
+                )
+                tearDown(.refused(failure))
+            }
+            return
+        }
+        tearDown(error)
+    }
+
+    private func tearDown(_ error: UpstreamError) {
+        timer?.close()
+        timer = nil
+        staging = nil
+        let lost = locals.compactMap { $0 }
+        locals = []
+        parked = []
+        parkedByWorker = []
+        for local in lost {
+            if let port = local.port {
+                owner?.connectionFailed(local: port.local, remote: port.remote, .tunnelLost)
+            }
+            local.fail()
+        }
+        owner?.tunnelEnded(self, error)
+    }
+
+    /// Closes the tunnel; its connections are reset.
+    package func close() {
+        guard !isUpstreamClosed else { return }
+        if hasUpgraded {
+            sealStaging()
+            // The connections first: no GOAWAY while a stream lives, the server would read nothing more.
+            sendControl(.close, WebSocketControlPayload(closeCode: 1000))
+        }
+        owner = nil
+        closeUpstream()
+        tearDown(.ended(server: serverText, during: "end"))
+    }
+}

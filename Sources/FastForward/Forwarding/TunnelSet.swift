@@ -1,0 +1,183 @@
+/// The tunnels to one pod, and the choice among them.
+///
+/// Theory of operation. One tunnel at the start; a spare is opened as soon as every open one carries something, up
+/// to ``tunnelsMax``. A new connection goes to the least loaded tunnel that nobody holds up. So a handful of
+/// connections have a tunnel each, and thousands share. A lost tunnel is replaced, with growing pauses between
+/// attempts; meanwhile accepted clients wait, bounded in number and time.
+package final class TunnelSet: Tunnel.Owner {
+    /// How many tunnels one pod gets at most: each costs the servers a handshake and a few goroutines.
+    package static let tunnelsMax = 8
+    /// How many accepted clients may wait for a tunnel, and how long.
+    package static let waitingMax = 4096
+    package static let waitingSpan = TimeSpan.seconds(30)
+
+    package enum Event {
+        /// A tunnel is open; the first says that the forward works.
+        case opened
+        /// A tunnel is gone or could not be made; `isLast`: no other is open now.
+        case lost(UpstreamError, isLast: Bool)
+        /// A connection failed for a reason that the server gave, or with its tunnel.
+        case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
+    }
+
+    private struct Waiting {
+        let local: LocalConnection
+        let since: Instant
+    }
+
+    private let loop: EventLoop
+    private let endpoint: UpstreamEndpoint
+    private let path: APIPath
+    private let pod: String
+    private let keys: RandomKeys
+    private let handler: (Event) -> Void
+    private var tunnels: [Tunnel] = []
+    private var waiting: [Waiting] = []
+    private var reconnect = ReconnectPolicy()
+    private var reconnectTimer: LoopTimer?
+    private var isClosed = false
+
+    package init(
+        loop: EventLoop,
+        endpoint: UpstreamEndpoint,
+        path: APIPath,
+        pod: String,
+        handler: @escaping (Event) -> Void
+    ) {
+        self.loop = loop
+        self.endpoint = endpoint
+        self.path = path
+        self.pod = pod
+        self.handler = handler
+        keys = RandomKeys(pool: loop.pool)
+    }
+
+    /// Opens the first tunnel.
+    package func start() { openTunnel() }
+
+    /// TLS version and cipher of an open tunnel.
+    package var negotiatedTLS: String? { tunnels.first { $0.isOpen }?.negotiatedTLS }
+
+    private func openTunnel() {
+        let tunnel = Tunnel(loop: loop, endpoint: endpoint, path: path, pod: pod, keys: keys, owner: self)
+        tunnels.append(tunnel)
+        tunnel.openUpstream()
+    }
+
+    // MARK: Placing connections
+
+    /// Gives a connection to a tunnel, or lets it wait for one.
+    func place(_ local: LocalConnection) {
+        var best: Tunnel?
+        var isOpening = false
+        for tunnel in tunnels {
+            guard tunnel.isOpen else {
+                isOpening = isOpening || !tunnel.isUpstreamClosed
+                continue
+            }
+            guard !tunnel.isHeldOrStalled else { continue }
+            if let current = best, current.load <= tunnel.load { continue }
+            best = tunnel
+        }
+        let mayGrow = tunnels.count < Self.tunnelsMax && !isOpening && reconnectTimer?.deadline == nil
+        guard let best else {
+            wait(local)
+            if mayGrow { openTunnel() }
+            return
+        }
+        if mayGrow, best.load > 0 { openTunnel() }
+        open(local, on: best)
+    }
+
+    private func open(_ local: LocalConnection, on tunnel: Tunnel) {
+        guard let port = local.port, !local.isClosing else { return }
+        tunnel.open(local, port: port.remote)
+    }
+
+    private func wait(_ local: LocalConnection) {
+        // Where every tunnel is held up and no more may be opened, one of them it is.
+        let open = tunnels.filter { $0.isOpen }
+        if tunnels.count >= Self.tunnelsMax, let least = open.min(by: { $0.load < $1.load }) {
+            self.open(local, on: least)
+            return
+        }
+        guard waiting.count < Self.waitingMax else {
+            local.fail()
+            return
+        }
+        waiting.append(Waiting(local: local, since: loop.now))
+        scheduleReconnectOrExpiry()
+    }
+
+    private func placeWaiting() {
+        var placed: [Waiting] = []
+        swap(&placed, &waiting)
+        for item in placed where !item.local.isClosing { place(item.local) }
+    }
+
+    // MARK: The tunnels' calls
+
+    package func tunnelOpened(_ tunnel: Tunnel) {
+        reconnect.succeeded()
+        handler(.opened)
+        placeWaiting()
+    }
+
+    package func tunnelTakesNoMore(_ tunnel: Tunnel) {
+        if !tunnels.contains(where: { $0.isOpen }), tunnels.count <= Self.tunnelsMax { openTunnel() }
+    }
+
+    package func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
+        tunnels.removeAll { $0 === tunnel }
+        guard !isClosed else { return }
+        let isLast = !tunnels.contains { $0.isOpen }
+        handler(.lost(error, isLast: isLast))
+        guard !isClosed, isLast else { return }
+        reconnect.failed(at: loop.now, random: (try? keys.next()) ?? 0)
+        scheduleReconnectOrExpiry()
+    }
+
+    package func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure) {
+        handler(.connectionFailed(local: local, remote: remote, failure))
+    }
+
+    // MARK: Time
+
+    private func scheduleReconnectOrExpiry() {
+        var next: Instant?
+        if !tunnels.contains(where: { !$0.isUpstreamClosed }) { next = reconnect.nextAttempt ?? loop.now }
+        if let oldest = waiting.first {
+            let expiry = oldest.since + Self.waitingSpan
+            next = next.map { min($0, expiry) } ?? expiry
+        }
+        guard let next else { return }
+        if reconnectTimer == nil {
+            reconnectTimer = LoopTimer(loop: loop) { [weak self] in self?.timerFired() }
+        }
+        reconnectTimer?.schedule(at: next)
+    }
+
+    private func timerFired() {
+        guard !isClosed else { return }
+        let now = loop.now
+        while let oldest = waiting.first, oldest.since + Self.waitingSpan <= now {
+            waiting.removeFirst()
+            oldest.local.fail()
+        }
+        if !tunnels.contains(where: { !$0.isUpstreamClosed }), (reconnect.nextAttempt ?? now) <= now {
+            openTunnel()
+        }
+        scheduleReconnectOrExpiry()
+    }
+
+    /// Closes every tunnel; their connections are reset.
+    package func close() {
+        isClosed = true
+        reconnectTimer?.close()
+        reconnectTimer = nil
+        for item in waiting { item.local.fail() }
+        waiting = []
+        for tunnel in tunnels { tunnel.close() }
+        tunnels = []
+    }
+}

@@ -1,0 +1,54 @@
+/// Why an upstream connection could not be made, or ended.
+package enum UpstreamError: Error, CustomStringConvertible {
+    /// A look-up, a connect, a read or a write failed.
+    case network(server: String, LoopError)
+    case tls(server: String, TLSError)
+    /// The server's answer is no HTTP that we understand.
+    case http(server: String, HTTPError)
+    /// The server answered the upgrade with something that is no tunnel.
+    case handshake(server: String, WebSocketError)
+    /// The server refused the request, and says why.
+    case refused(APIFailure)
+    /// The server broke the tunnel's protocol.
+    case tunnel(server: String, TunnelError)
+    /// The server said nothing for too long.
+    case timedOut(server: String, waitingFor: String, seconds: UInt64)
+    /// The server ended the connection. `during`: what was going on.
+    case ended(server: String, during: String)
+    /// The server closed the tunnel and may have said why.
+    case closed(server: String, code: UInt16?, reason: String)
+    /// The credential cannot be had.
+    case credential(KubeconfigError)
+    /// The answer holds more than is taken, or is no object of the kind that was asked for.
+    case answer(server: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .network(let server, let error) where error.code == LoopError.connectionRefused:
+            "The connection to the server \(server) was refused - did you specify the right host or port?"
+        case .network(let server, let error):
+            "Unable to connect to the server: \(server): \(error)"
+        case .tls(let server, let error):
+            "Unable to connect to the server: \(server): \(error)"
+        case .http(let server, let error):
+            "the answer of \(server) is not understood: \(error) (is this the address of an API server?)"
+        case .handshake(let server, let error):
+            "error: error upgrading connection: \(server): \(error)"
+        case .refused(let failure):
+            failure.upgradeText
+        case .tunnel(let server, let error):
+            "\(server) broke the tunnel's protocol: \(error)"
+        case .timedOut(let server, let what, let seconds):
+            "Unable to connect to the server: no \(what) from \(server) within \(seconds) s"
+        case .ended(let server, let phase):
+            "\(server) ended the connection during the \(phase)"
+        case .closed(let server, let code, let reason):
+            "\(server) closed the tunnel"
+                + (code.map { " (\($0)\(reason.isEmpty ? "" : ": \(reason)"))" } ?? "")
+        case .credential(let error):
+            error.terminalText
+        case .answer(let server, let reason):
+            "the answer of \(server) cannot be used: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,35 @@
+internal import CUV
+
+/// What the operating system lets this process have.
+package enum ProcessLimits {
+    /// Raises the limit of open descriptors to the hard one.
+    ///
+    /// - Returns: the limit in force.
+    @discardableResult package static func raiseOpenFiles() -> Int {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+        if limit.rlim_cur < limit.rlim_max {
+            var raised = limit
+            raised.rlim_cur = limit.rlim_max
+            if unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 { limit = raised }
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+}
+
+/// Signals by which a forward is ended.
+package enum ProcessSignal {
+    package static let interrupt = SIGINT
+    package static let terminate = SIGTERM
+    package static let hangUp = SIGHUP
+
+    /// Whether the process was started with this signal ignored (as `nohup` does with SIGHUP).
+    package static func isIgnored(_ number: Int32) -> Bool { ffwd_is_ignored(number) != 0 }
+
+    /// Ends this process by the signal's own default action, so that a shell sees the signal.
+    package static func end(by number: Int32) -> Never {
+        ffwd_die_by_signal(number)
+        // Not reached unless the signal is blocked.
+        exit(128 + number)
+    }
+}

@@ -1,0 +1,29 @@
+/// When to try again after a tunnel was lost or could not be made.
+///
+/// Exponential growth with full jitter: many clients that lost the same server at the same instant must not come
+/// back at the same instant.
+package struct ReconnectPolicy: Equatable {
+    package static let shortest = TimeSpan.milliseconds(100)
+    package static let longest = TimeSpan.seconds(10)
+
+    private var failures = 0
+    /// Not before this instant; nil: at once.
+    package private(set) var nextAttempt: Instant?
+
+    package init() {}
+
+    /// A tunnel works: the next loss is the first again.
+    package mutating func succeeded() {
+        failures = 0
+        nextAttempt = nil
+    }
+
+    /// A tunnel was lost or an attempt failed.
+    ///
+    /// - Parameter random: uniform bits; the pause is that share of the current bound.
+    package mutating func failed(at now: Instant, random: UInt32) {
+        let bound = min(Self.shortest.nanoseconds << UInt64(min(failures, 20)), Self.longest.nanoseconds)
+        failures += 1
+        nextAttempt = now + TimeSpan(nanoseconds: UInt64(Double(bound) * Double(random) / Double(UInt32.max)))
+    }
+}
