@@ -1,0 +1,69 @@
+# FastForward: everything that is built, checked or run goes through here. `make help` lists it.
+
+PREFIX ?= /usr/local
+# How long each fuzz target runs.
+SECONDS ?= 60
+
+SWIFT ?= swift
+RELEASE := .build/release
+FORMATTED := Package.swift Sources Tests
+PEERS := .build/peers
+
+.PHONY: release demo check dependencies lint build test peers format fuzz sanitize bench install uninstall clean help
+# One build at a time: SwiftPM locks its directory, and a check has an order.
+.NOTPARALLEL:
+
+release: ## Build ffwd and minicluster, optimised, without a Swift run time to install (the default)
+	@scripts/install-dependencies build
+	$(SWIFT) build -c release --static-swift-stdlib
+
+demo: release ## Forward to a pod of a small cluster of our own, and time a download
+	@scripts/install-dependencies demo
+	@scripts/demo $(RELEASE)
+
+check: dependencies lint build peers test ## Everything that CI checks
+
+dependencies:
+	@scripts/install-dependencies build demo check
+
+lint: ## Formatting and conventions, without building
+	$(SWIFT) format lint --strict --recursive $(FORMATTED)
+	@for script in .ci/run scripts/* Tests/Peers/build.sh; do \
+	    [ ! -f "$$script" ] || bash -n "$$script" || exit 1; \
+	done
+
+build: ## Build everything with its tests, unoptimised
+	$(SWIFT) build --build-tests
+
+peers: ## Build the foreign peers (Go) that the integration tests run against
+	@[ ! -x Tests/Peers/build.sh ] || Tests/Peers/build.sh $(PEERS)
+
+test: ## Run all tests; one suite: make test FILTER=WebSocket
+	$(SWIFT) test $(if $(FILTER),--filter '$(FILTER)')
+
+format: ## Rewrite the sources in the project's format
+	$(SWIFT) format --in-place --recursive $(FORMATTED)
+
+fuzz: ## Fuzz each decoder for SECONDS seconds; one: make fuzz TARGET=FuzzSPDY
+	@scripts/fuzz $(SECONDS) $(TARGET)
+
+sanitize: ## Run the tests under the address and the thread sanitizer
+	$(SWIFT) test --sanitize=address --scratch-path .build-asan $(if $(FILTER),--filter '$(FILTER)')
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(if $(FILTER),--filter '$(FILTER)')
+
+bench: release ## Measure; benchmarks/README.md says what and how
+	@benchmarks/run
+
+install: release ## Install ffwd under PREFIX (/usr/local)
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(RELEASE)/ffwd '$(DESTDIR)$(PREFIX)/bin/ffwd'
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/ffwd'
+
+clean: ## Remove everything that was built
+	rm -rf .build .build-asan .build-tsan .build-fuzz
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | \
+	    awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
