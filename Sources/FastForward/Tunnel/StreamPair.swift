@@ -93,9 +93,9 @@ package struct StreamPair: Equatable {
     /// The grace that ``Action/awaitErrorEnd`` asked for is over.
     package mutating func graceExpired() -> [Action] {
         isGraceRunning = false
-        guard local == .attached else { return [] }
+        guard local != .gone else { return [] }
         if !errorText.isEmpty { return fail(status: 0) }
-        guard data == .finished else { return [] }
+        guard local == .attached, data == .finished else { return [] }
         local = .finished
         return [.finish(isComplete: false)]
     }
@@ -127,7 +127,9 @@ package struct StreamPair: Equatable {
         local = .gone
         var actions: [Action] = [.fail(failure(status: status))]
         errorText = []
-        if data == .open { actions.append(.cancelData) }
+        // Also behind the server's FIN: it keeps a stream until both sides have ended it (spdystream, connection.go
+        // `remoteStreamFinish`), and the driver gives up waiting for the error stream only after a cancel.
+        if data != .reset { actions.append(.cancelData) }
         return actions + releaseIfOver()
     }
 
@@ -137,7 +139,9 @@ package struct StreamPair: Equatable {
     }
 
     private mutating func startGrace() -> [Action] {
-        guard local == .attached, !isGraceRunning else { return [] }
+        guard local != .gone, !isGraceRunning else { return [] }
+        // Behind a passed-on FIN only a text is worth waiting for.
+        guard local == .attached || !errorText.isEmpty else { return [] }
         isGraceRunning = true
         return [.awaitErrorEnd]
     }
