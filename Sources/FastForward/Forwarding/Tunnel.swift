@@ -468,6 +468,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
             sendControl(.close, WebSocketControlPayload(closeCode: 1000))
         }
         owner = nil
+        for local in locals { local?.abort() }
         closeUpstream()
         tearDown(.ended(server: serverText, during: "end"))
     }

@@ -175,7 +175,7 @@ package final class TunnelSet: Tunnel.Owner {
         isClosed = true
         reconnectTimer?.close()
         reconnectTimer = nil
-        for item in waiting { item.local.fail() }
+        for item in waiting { item.local.abort() }
         waiting = []
         for tunnel in tunnels { tunnel.close() }
         tunnels = []
