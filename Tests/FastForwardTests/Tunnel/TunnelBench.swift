@@ -133,6 +133,8 @@ final class TunnelBench {
 
     func maySend(_ number: Int) -> Bool { core.maySend(connections[number].slot) }
 
+    func worker(of number: Int) -> Int { core.worker(of: connections[number].slot) }
+
     func send(_ number: Int, _ bytes: [UInt8]) {
         write { staging in
             let offset = staging.readableBytes
