@@ -69,9 +69,18 @@ package struct TunnelCore: ~Copyable {
     private var payloadEnd = 0
     private var events = FirstInFirstOut<Event>()
 
+    /// A frame that ends a data stream.
+    private struct OwedEnd {
+        let streamID: UInt32
+        let isReset: Bool
+    }
+
     private var owedPongs: [UInt32] = []
-    private var owedResets: [UInt32] = []
-    private var owedFinishes: [UInt32] = []
+    /// For each of the server's workers; a full one gets none, as each takes a place in its queue.
+    private var owedEnds = [FirstInFirstOut<OwedEnd>](
+        repeating: FirstInFirstOut(),
+        count: WorkerWindow.workerCount
+    )
     private var graces = SlotDeadlines()
     private var discards = SlotDeadlines()
     private var nextKeepAlive: Instant
@@ -228,7 +237,7 @@ package struct TunnelCore: ~Copyable {
             case .fail(let failure):
                 events.push(.fail(slot: slot, failure))
             case .cancelData:
-                owedResets.append(slots[slot].dataID)
+                owe(OwedEnd(streamID: slots[slot].dataID, isReset: true))
                 discards.push(
                     SlotDeadlines.Item(
                         instant: now + Self.discardGrace,
@@ -237,11 +246,15 @@ package struct TunnelCore: ~Copyable {
                     )
                 )
             case .finishData:
-                if !slots[slot].hasSentFinish { owedFinishes.append(slots[slot].dataID) }
+                if !slots[slot].hasSentFinish { owe(OwedEnd(streamID: slots[slot].dataID, isReset: false)) }
             case .release:
                 release(slot)
             }
         }
+    }
+
+    private mutating func owe(_ end: OwedEnd) {
+        owedEnds[WorkerWindow.worker(of: end.streamID)].push(end)
     }
 
     private mutating func release(_ slot: Int) {
@@ -331,11 +344,17 @@ package struct TunnelCore: ~Copyable {
 
     /// Passes the client's end on, behind the data that stands in `staging`.
     ///
+    /// Where the server's worker takes nothing now, the end follows with ``appendControlFrames(to:now:)``.
+    ///
     /// - Parameter staging: has 8 bytes of room.
     package mutating func finish(_ slot: Int, into staging: inout ByteBuffer) {
         guard !slots[slot].hasSentFinish else { return }
         slots[slot].hasSentFinish = true
         let id = slots[slot].dataID
+        guard !window.isFull(WorkerWindow.worker(of: id)) else {
+            owe(OwedEnd(streamID: id, isReset: false))
+            return
+        }
         SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
         window.sent(on: id)
     }
@@ -347,33 +366,52 @@ package struct TunnelCore: ~Copyable {
 
     /// Whether there is something for ``appendControlFrames(to:now:)``.
     package func hasControlFrames(now: Instant) -> Bool {
-        !owedResets.isEmpty || !owedFinishes.isEmpty || !owedPongs.isEmpty || window.isRoundDue
-            || now >= nextKeepAlive
+        !owedPongs.isEmpty || window.isRoundDue || now >= nextKeepAlive
+            || owedEnds.indices.contains { !owedEnds[$0].isEmpty && !window.isFull($0) }
     }
 
     /// Appends as many of the core's own frames as there is room for: once at the end of each turn, behind the data.
+    ///
+    /// Drain ``nextEvent()`` afterwards: where this gives up waiting for a worker, others may send again.
     package mutating func appendControlFrames(to staging: inout ByteBuffer, now: Instant) {
-        while let id = owedResets.last, staging.tailroomBytes >= SPDYFrameWriter.resetBytes {
-            owedResets.removeLast()
-            SPDYFrameWriter.appendReset(streamID: id, status: SPDYResetStatus.cancel, to: &staging)
-            window.sent(on: id)
-        }
-        while let id = owedFinishes.last, staging.tailroomBytes >= SPDYFrameWriter.dataHeaderBytes {
-            owedFinishes.removeLast()
-            SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
-            window.sent(on: id)
-        }
+        appendRound(to: &staging, now: now)
         while let id = owedPongs.last, staging.tailroomBytes >= SPDYFrameWriter.pingBytes {
             owedPongs.removeLast()
             SPDYFrameWriter.appendPing(id: id, to: &staging)
+            window.sendEcho()
         }
+        for worker in owedEnds.indices {
+            while !window.isFull(worker), staging.tailroomBytes >= SPDYFrameWriter.resetBytes,
+                let end = owedEnds[worker].pop()
+            {
+                append(end, to: &staging)
+            }
+        }
+    }
+
+    private mutating func append(_ end: OwedEnd, to staging: inout ByteBuffer) {
+        let id = end.streamID
+        if end.isReset {
+            SPDYFrameWriter.appendReset(streamID: id, status: SPDYResetStatus.cancel, to: &staging)
+        } else {
+            SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
+        }
+        window.sent(on: id)
+    }
+
+    /// Asks every worker, where one owes enough or the tunnel has been silent.
+    private mutating func appendRound(to staging: inout ByteBuffer, now: Instant) {
         let roundBytes = WorkerWindow.workerCount * SPDYFrameWriter.pingBytes
         let isKeepAliveDue = now >= nextKeepAlive
         guard window.isRoundDue || isKeepAliveDue, staging.tailroomBytes >= roundBytes else { return }
         nextKeepAlive = now + Self.keepAlive
-        guard !window.isSilent, window.canSendRound else { return }
+        guard !window.isSilent else { return }
         // An idle tunnel that still owes PONGs has been asked already.
-        if isKeepAliveDue, !window.isRoundDue, window.isAwaitingPongs { return }
+        if isKeepAliveDue, !window.isRoundDue, window.isAwaitingPongs {
+            window.stopWaitingForFirstAnswer()
+            noteReadiness()
+            return
+        }
         for _ in 0..<WorkerWindow.workerCount {
             SPDYFrameWriter.appendPing(id: window.sendPing(), to: &staging)
         }

@@ -15,7 +15,7 @@ package struct WorkerWindow: Equatable {
     /// spdystream's `FRAME_WORKERS`.
     package static let workerCount = 5
     /// Frames that a worker may owe: below spdystream's `QUEUE_SIZE` of 50, with room for the PINGs that queue up
-    /// behind them and for the few frames (SYN, FIN, RST) that are never held back.
+    /// behind them and for a few SYN_STREAMs, which are not held back where all workers are full.
     package static let unackedFramesMax = 30
     /// PINGs that one worker may owe.
     package static let unansweredPingsMax = 14
@@ -38,9 +38,16 @@ package struct WorkerWindow: Equatable {
         let sent: Int
     }
 
+    /// PING ids are odd and have 32 bits; at a multiple of the workers they begin again, in step with the server.
+    private static let pingIndexCount: UInt32 = 0x7FFF_FFFD
+
     private var workers = [Worker](repeating: Worker(), count: workerCount)
-    /// How many PINGs have been sent on this tunnel.
-    private var pingCount: UInt32 = 0
+    /// How many PINGs have been sent on this tunnel, the server's own on their way back among them, modulo
+    /// `pingIndexCount`.
+    private var nextPingIndex: UInt32 = 0
+    /// Whether the server has ever answered.
+    private var hasAnswered = false
+    private var isLimiting = true
 
     package init() {}
 
@@ -54,7 +61,7 @@ package struct WorkerWindow: Equatable {
 
     /// Whether a worker should get no more data now.
     package func isFull(_ worker: Int) -> Bool {
-        guard owedFrames(worker) >= Self.unackedFramesMax else { return false }
+        guard isLimiting, owedFrames(worker) >= Self.unackedFramesMax else { return false }
         return workers[worker].pings.count >= Self.unansweredPingsMax || !isSilent
     }
 
@@ -79,16 +86,31 @@ package struct WorkerWindow: Equatable {
     ///
     /// - Returns: its id: odd, as the client's are, and rising.
     package mutating func sendPing() -> UInt32 {
-        let index = pingCount
-        pingCount += 1
+        let index = takePingIndex()
         let worker = Int(index % UInt32(Self.workerCount))
         workers[worker].asked = workers[worker].sent
         workers[worker].pings.append(Ping(index: index, sent: workers[worker].sent))
-        return index &* 2 &+ 1
+        return index * 2 + 1
     }
 
-    /// Whether a whole round of PINGs has ids left (31 bits of them).
-    package var canSendRound: Bool { pingCount < UInt32.max / 2 - 8 }
+    /// Records that a PING of the server was sent back.
+    ///
+    /// The server deals it like ours (connection.go, `partitionRoundRobin`), so it takes a place in a queue and a turn.
+    package mutating func sendEcho() {
+        workers[Int(takePingIndex() % UInt32(Self.workerCount))].sent += 1
+    }
+
+    private mutating func takePingIndex() -> UInt32 {
+        defer { nextPingIndex = (nextPingIndex + 1) % Self.pingIndexCount }
+        return nextPingIndex
+    }
+
+    /// Stops limiting if no PING was ever answered: whoever the server is, it does not acknowledge.
+    ///
+    /// TCP's own back-pressure is what is left, until a PONG comes after all.
+    package mutating func stopWaitingForFirstAnswer() {
+        if !hasAnswered { isLimiting = false }
+    }
 
     /// Takes a PONG.
     ///
@@ -99,6 +121,8 @@ package struct WorkerWindow: Equatable {
         let worker = Int(index % UInt32(Self.workerCount))
         // A worker answers in order; a later PONG answers for the ones before.
         guard let place = workers[worker].pings.firstIndex(where: { $0.index == index }) else { return false }
+        hasAnswered = true
+        isLimiting = true
         workers[worker].acked = workers[worker].pings[place].sent
         workers[worker].pings.removeFirst(place + 1)
         return true
