@@ -415,8 +415,6 @@ package struct TunnelCore: ~Copyable {
         for _ in 0..<WorkerWindow.workerCount {
             SPDYFrameWriter.appendPing(id: window.sendPing(), to: &staging)
         }
-        // This round may have been the last one: then the other workers are no longer held back.
-        if window.isSilent { noteReadiness() }
     }
 
     // MARK: Time

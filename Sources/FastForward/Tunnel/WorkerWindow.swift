@@ -7,8 +7,9 @@
 /// before the PING, and a worker that has not proved its last `unackedFramesMax` gets no more.
 ///
 /// A PING takes a place in its worker's queue too and cannot be dealt to another worker. So a blocked worker is
-/// asked `unansweredPingsMax` times at most; after that no worker is asked (``isSilent``) and the window gives up
-/// limiting the other workers: TCP's own back-pressure is what is left, and nobody should put new connections here.
+/// asked `unansweredPingsMax` times at most; after that no worker is asked (``isSilent``), and the window gives up
+/// limiting those that have answered everything: TCP's own back-pressure is what is left for them, and nobody should
+/// put new connections here. A second worker that was blocked by then still owes a PONG and stays limited.
 ///
 /// PINGs go out in rounds of five, one for each worker, when one of them has `framesPerRound` unasked frames.
 package struct WorkerWindow: Equatable {
@@ -62,7 +63,8 @@ package struct WorkerWindow: Equatable {
     /// Whether a worker should get no more data now.
     package func isFull(_ worker: Int) -> Bool {
         guard isLimiting, owedFrames(worker) >= Self.unackedFramesMax else { return false }
-        return workers[worker].pings.count >= Self.unansweredPingsMax || !isSilent
+        // Once none can be asked any more, those that have answered all they were asked are trusted.
+        return !isSilent || !workers[worker].pings.isEmpty
     }
 
     /// Frames that `worker` has not proved taken.

@@ -137,6 +137,30 @@ private struct WindowBench {
         #expect(bench.bench.problems == [])
     }
 
+    @Test(arguments: testSeeds(8))
+    func `several pods that stop reading hold up only their own workers`(_ seed: UInt64) throws {
+        var bench = WindowBench(seed: seed)
+        bench.open(30)
+        try #require(try bench.settle(), "seed \(seed)")
+        let culprits = (0..<30).shuffled(using: &bench.generator).prefix(3)
+        let stuck = Set(culprits.map { bench.dataIDs[$0] % 5 })
+        let others = (0..<30).filter { !stuck.contains(bench.dataIDs[$0] % 5) }
+        // One after the other, so that the first is given up while the last still owes little.
+        for number in culprits {
+            bench.model.stoppedPods.insert(bench.dataIDs[number])
+            bench.wanted[number] = 300
+            for other in others.prefix(3) { bench.wanted[other] += 6 }
+            for _ in 0..<12 { try bench.turn() }
+        }
+        for number in others { bench.wanted[number] = 400 }
+        #expect(try bench.settle(only: others), "seed \(seed)")
+        #expect(bench.bench.isStalled && !bench.isDead, "seed \(seed)")
+        bench.model.stoppedPods = []
+        #expect(try bench.settle(), "seed \(seed)")
+        #expect(!bench.isDead && !bench.bench.isStalled, "seed \(seed)")
+        #expect(bench.model.longestStuckQueue < SpdystreamModel.queueMax)
+    }
+
     @Test func `a tunnel of many clients stays alive when all of a stopped worker's clients leave`() throws {
         var bench = WindowBench(seed: 1)
         bench.open(300)
