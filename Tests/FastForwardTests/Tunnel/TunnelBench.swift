@@ -36,7 +36,7 @@ final class TunnelBench {
 
     var load: Int { core.load }
     var isGoingAway: Bool { core.isGoingAway }
-    var isStalled: Bool { core.isStalled }
+    var isStalled: Bool { core.isStalled(at: now) }
     var deadline: Instant { core.deadline }
     var hasControlFrames: Bool { core.hasControlFrames(now: now) }
     var living: [Int] { connections.indices.filter { !connections[$0].isReleased } }

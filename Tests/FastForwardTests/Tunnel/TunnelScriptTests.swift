@@ -290,7 +290,7 @@ import Testing
         var window = WorkerWindow()
         window.sendEcho()
         for _ in 0..<WorkerWindow.unackedFramesMax { window.sent(on: 1) }
-        let id = window.sendPing()
+        let id = window.sendPing(at: Instant(milliseconds: 0))
         // The server's second PING goes to worker 1, where stream 1 is.
         let isOpen = window.receivePong(id)
         #expect(isOpen)
