@@ -121,7 +121,8 @@ final class TunnelBench {
     // MARK: To the server
 
     @discardableResult func open(port: UInt16) -> Int {
-        let slot = write { core.open(port: port, into: &$0) }
+        let now = self.now
+        let slot = write { core.open(port: port, into: &$0, now: now) }
         let number = connections.count
         if let other = numberOfSlot[slot] {
             problems.append("slot \(slot) of \(other) was given to \(number)")
