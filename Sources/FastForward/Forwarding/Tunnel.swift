@@ -79,6 +79,8 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     package var isHeldUpNow: Bool { isHeldUp }
     /// Whether the server is stuck with bytes that a pod does not take.
     package var isStalled: Bool { core.isStalled(at: loop.now) }
+    /// Whether connections that failed may have left something in everybody's way.
+    package var isSuspect: Bool { core.isWhollySuspect }
     /// Clients that it carries.
     package private(set) var liveCount = 0
     /// Connections on it, the discarding ones among them.
@@ -265,6 +267,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
         let isHeldNow = holdingCount > 0 || fromPodGate.isPaused
         guard isHeldNow != isHeldUp else { return }
         isHeldUp = isHeldNow
+        core.readingChanged(to: !isHeldNow, at: loop.now)
         if isHeldNow {
             pauseUpstream()
         } else {

@@ -81,7 +81,7 @@ package final class TunnelSet: Tunnel.Owner {
                 continue
             }
             guard !tunnel.isHeldUpNow else { continue }
-            if let current = best, current.load <= tunnel.load { continue }
+            if let current = best, Self.rank(current) <= Self.rank(tunnel) { continue }
             best = tunnel
         }
         let mayGrow =
@@ -92,9 +92,12 @@ package final class TunnelSet: Tunnel.Owner {
             if mayGrow { openTunnel() }
             return
         }
-        if mayGrow, best.load > 0 { openTunnel() }
+        if mayGrow, best.load > 0 || best.isSuspect { openTunnel() }
         open(local, on: best)
     }
+
+    /// The lower, the better for a new connection.
+    private static func rank(_ tunnel: Tunnel) -> Int { tunnel.isSuspect ? Int.max : tunnel.load }
 
     private func open(_ local: LocalConnection, on tunnel: Tunnel) {
         guard let port = local.port, !local.isClosing else { return }
