@@ -1,1 +1,12 @@
-print("minicluster")
+import ArgumentParser
+
+/// A small Kubernetes cluster in one program, for trying FastForward and for its tests and benchmarks.
+struct MiniClusterCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "minicluster",
+        abstract: "A small Kubernetes cluster on loopback: an API server and pods.",
+        subcommands: [PodCommand.self]
+    )
+}
+
+MiniClusterCommand.main()
