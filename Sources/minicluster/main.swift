@@ -5,7 +5,8 @@ struct MiniClusterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "minicluster",
         abstract: "A small Kubernetes cluster on loopback: an API server and pods.",
-        subcommands: [PodCommand.self]
+        subcommands: [ServeCommand.self, PodCommand.self],
+        defaultSubcommand: ServeCommand.self
     )
 }
 
