@@ -186,7 +186,9 @@ internal import COpenSSL
     private static func pem(_ write: (OpaquePointer) -> Int32) throws(TLSError) -> [UInt8] {
         guard let bio = unsafe BIO_new(BIO_s_mem()) else { throw .exhausted(what: "a memory BIO") }
         defer { unsafe _ = BIO_free(bio) }
-        guard unsafe write(bio) == 1 else { throw .material(what: "a PEM text", reason: TLSError.lastReason()) }
+        guard unsafe write(bio) == 1 else {
+            throw .material(what: "a PEM text", reason: TLSError.lastReason())
+        }
         var text: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 4096)
         while true {
