@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+)
+
+// adminHandler serves the switches of the tests, in plain HTTP on loopback.
+//
+//	GET  /admin/stats                          counts, as JSON
+//	POST /admin/cut?how=fin|rst                ends every tunnel in the middle of a frame
+//	POST /admin/freeze?what=tunnels|api|all    answers nothing any more, closes nothing
+//	POST /admin/thaw                           goes on
+func adminHandler(s *state) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/admin/stats", func(response http.ResponseWriter, request *http.Request) {
+		writeJSON(response, http.StatusOK, object{
+			"tunnels": s.tunnelsOpen.Load(), "sessions": s.sessionsOpen.Load(), "pairs": s.pairsOpen.Load(),
+			"podConnections": s.podConnectionsOpen.Load(), "requests": s.requests.Load(),
+			"tunnelsOpened": s.tunnelsOpened.Load(), "pairsOpened": s.pairsOpened.Load(),
+			"pairsFailed": s.pairsFailed.Load(), "dialsFailed": s.dialsFailed.Load(),
+			"goroutines": runtime.NumGoroutine(),
+		})
+	})
+	mux.HandleFunc("/admin/cut", onPost(func(response http.ResponseWriter, request *http.Request) {
+		tunnels := s.open()
+		done := make(chan struct{})
+		for _, t := range tunnels {
+			go func(t *tunnel) {
+				t.cut(request.URL.Query().Get("how") == "rst")
+				done <- struct{}{}
+			}(t)
+		}
+		for range tunnels {
+			<-done
+		}
+		writeJSON(response, http.StatusOK, object{"cut": len(tunnels)})
+	}))
+	mux.HandleFunc("/admin/freeze", onPost(func(response http.ResponseWriter, request *http.Request) {
+		what := request.URL.Query().Get("what")
+		if what == "tunnels" || what == "all" || what == "" {
+			s.tunnelGate.shut()
+		}
+		if what == "api" || what == "all" || what == "" {
+			s.apiGate.shut()
+		}
+		fmt.Fprintln(response, "frozen")
+	}))
+	mux.HandleFunc("/admin/thaw", onPost(func(response http.ResponseWriter, request *http.Request) {
+		s.tunnelGate.open()
+		s.apiGate.open()
+		fmt.Fprintln(response, "thawed")
+	}))
+	return mux
+}
+
+func onPost(handler http.HandlerFunc) http.HandlerFunc {
+	return func(response http.ResponseWriter, request *http.Request) {
+		if request.Method != http.MethodPost {
+			http.Error(response, "POST it", http.StatusMethodNotAllowed)
+			return
+		}
+		handler(response, request)
+	}
+}

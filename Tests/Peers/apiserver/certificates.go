@@ -1,0 +1,163 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// authority is a certificate authority made for one run.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+	serial      int64
+}
+
+func newAuthority() (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "kubernetes"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().AddDate(1, 0, 0),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+	}
+	encoded, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := x509.ParseCertificate(encoded)
+	if err != nil {
+		return nil, err
+	}
+	return &authority{certificate: certificate, key: key, serial: 1}, nil
+}
+
+// issue makes a certificate and its key, both in PEM.
+func (a *authority) issue(subject pkix.Name, usage x509.ExtKeyUsage) (certificate, key []byte, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.serial++
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(a.serial),
+		Subject:      subject,
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().AddDate(1, 0, 0),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{usage},
+	}
+	if usage == x509.ExtKeyUsageServerAuth {
+		template.DNSNames = []string{"localhost", "kubernetes", "kubernetes.default.svc"}
+		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	}
+	encoded, err := x509.CreateCertificate(rand.Reader, template, a.certificate, private.Public(), a.key)
+	if err != nil {
+		return nil, nil, err
+	}
+	encodedKey, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: encoded}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encodedKey}), nil
+}
+
+// serverTLS is what the API server speaks: a client certificate is asked for, and a token will do as well.
+func serverTLS(a *authority, cipher string) (*tls.Config, error) {
+	certificate, key, err := a.issue(pkix.Name{CommonName: "kube-apiserver"}, x509.ExtKeyUsageServerAuth)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	clients := x509.NewCertPool()
+	clients.AddCert(a.certificate)
+	settings := &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		ClientAuth:   tls.VerifyClientCertIfGiven,
+		ClientCAs:    clients,
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"http/1.1"},
+	}
+	if cipher == "" {
+		return settings, nil
+	}
+	for _, suite := range tls.CipherSuites() {
+		if suite.Name == cipher {
+			// Go lets nobody choose among the suites of TLS 1.3.
+			settings.CipherSuites = []uint16{suite.ID}
+			settings.MaxVersion = tls.VersionTLS12
+			return settings, nil
+		}
+	}
+	return nil, fmt.Errorf("unknown cipher suite %q", cipher)
+}
+
+// The bearer tokens that the server knows, and what each may do with pods/portforward.
+const (
+	tokenAll    = "token-all"
+	tokenCreate = "token-create" // as many roles grant it: create only, which a GET upgrade does not satisfy
+	tokenNone   = "token-none"
+)
+
+// writeKubeconfigs writes a kubeconfig for each kind of credential.
+func writeKubeconfigs(directory, url string, a *authority) error {
+	certificate, key, err := a.issue(
+		pkix.Name{CommonName: "certificate-all", Organization: []string{"system:masters"}}, x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		return err
+	}
+	users := map[string]string{
+		"kubeconfig": fmt.Sprintf("    client-certificate-data: %s\n    client-key-data: %s\n",
+			base64.StdEncoding.EncodeToString(certificate), base64.StdEncoding.EncodeToString(key)),
+		"kubeconfig-token":           "    token: " + tokenAll + "\n",
+		"kubeconfig-token-create":    "    token: " + tokenCreate + "\n",
+		"kubeconfig-token-none":      "    token: " + tokenNone + "\n",
+		"kubeconfig-token-forgotten": "    token: token-forgotten\n",
+	}
+	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
+	for name, user := range users {
+		text := fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters:
+- name: peers
+  cluster:
+    server: %s
+    certificate-authority-data: %s
+users:
+- name: tester
+  user:
+%scontexts:
+- name: peers
+  context:
+    cluster: peers
+    user: tester
+    namespace: default
+current-context: peers
+`, url, base64.StdEncoding.EncodeToString(root), user)
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}

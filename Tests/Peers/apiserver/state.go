@@ -1,0 +1,86 @@
+package main
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// state is what the whole server counts and can be told to do.
+type state struct {
+	requests, tunnelsOpened, pairsOpened, dialsFailed, pairsFailed atomic.Int64
+	tunnelsOpen, sessionsOpen, pairsOpen, podConnectionsOpen       atomic.Int64
+
+	apiGate    gate // requests wait here
+	tunnelGate gate // bytes of tunnels wait here
+
+	mutex   sync.Mutex
+	tunnels map[*tunnel]struct{}
+}
+
+func newState() *state {
+	return &state{tunnels: map[*tunnel]struct{}{}}
+}
+
+func (s *state) add(t *tunnel) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.tunnels[t] = struct{}{}
+	s.tunnelsOpened.Add(1)
+	s.tunnelsOpen.Add(1)
+}
+
+func (s *state) remove(t *tunnel) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	delete(s.tunnels, t)
+	s.tunnelsOpen.Add(-1)
+}
+
+// open is a snapshot of the tunnels that are open.
+func (s *state) open() []*tunnel {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	tunnels := make([]*tunnel, 0, len(s.tunnels))
+	for t := range s.tunnels {
+		tunnels = append(tunnels, t)
+	}
+	return tunnels
+}
+
+// gate lets everybody pass until it is shut, and holds those who come then until it is opened again.
+type gate struct {
+	mutex  sync.Mutex
+	opened chan struct{} // nil: the gate is open
+	isShut atomic.Bool
+}
+
+func (g *gate) shut() {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if g.opened == nil {
+		g.opened = make(chan struct{})
+		g.isShut.Store(true)
+	}
+}
+
+func (g *gate) open() {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if g.opened != nil {
+		close(g.opened)
+		g.opened = nil
+		g.isShut.Store(false)
+	}
+}
+
+func (g *gate) wait() {
+	if !g.isShut.Load() {
+		return
+	}
+	g.mutex.Lock()
+	opened := g.opened
+	g.mutex.Unlock()
+	if opened != nil {
+		<-opened
+	}
+}
