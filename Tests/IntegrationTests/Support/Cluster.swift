@@ -88,10 +88,19 @@ final class Cluster {
     }
 
     /// How many HTTP requests the server has read.
-    func requestCount() throws -> Int {
+    func requestCount() throws -> Int { try statistic("requests") }
+
+    /// How many connections to the pod are open.
+    func liveConnectionCount() throws -> Int {
+        try statistic(kind.server == .goPeer ? "podConnections" : "streams")
+    }
+
+    private func statistic(_ name: String) throws -> Int {
         let body = try admin("GET", kind.server == .goPeer ? "/admin/stats" : "/stats")
-        struct Statistics: Decodable { let requests: Int }
-        return try JSONDecoder().decode(Statistics.self, from: Data(body.utf8)).requests
+        guard let value = try JSONDecoder().decode([String: Int].self, from: Data(body.utf8))[name] else {
+            throw ScenarioError("the server's statistics lack \(name): \(body)")
+        }
+        return value
     }
 
     /// One request to the server's switches.

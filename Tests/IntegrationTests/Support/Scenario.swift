@@ -129,6 +129,14 @@ final class Scenario {
     private static let seed =
         ProcessInfo.processInfo.environment["FFWD_SEED"].flatMap { UInt64($0) } ?? 20_250_101
 
+    /// Waits for what no event tells, by asking again and again.
+    func poll(for what: String, _ isThere: () throws -> Bool) throws {
+        while try !isThere() {
+            if deadline.isOver { throw ScenarioError("time was up while waiting for \(what)") }
+            usleep(20_000)
+        }
+    }
+
     // MARK: What is not there as a program
 
     /// A TCP server that treats each connection as `handler` does.
