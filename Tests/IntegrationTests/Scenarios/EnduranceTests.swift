@@ -1,0 +1,53 @@
+import Testing
+
+extension Integration {
+    @Suite struct `Running for long` {
+        /// What 9,000 further connections may add to the memory, in bytes: a leak of a kilobyte each is nine times that.
+        private static let growthBytesMax = 1 << 20
+
+        @Test(arguments: ClusterKind.all(.ideal))
+        func `ten thousand connections, one after the other, leave no trace`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(100)) { scenario in
+                let forward = try scenario.forward(7000)
+                let first = try scenario.load(
+                    "sequential",
+                    on: forward[7000],
+                    "--connections",
+                    "1000",
+                    "--parallel",
+                    "4"
+                )
+                #expect(first.counts == ["complete": 1000], "\(first)")
+                let descriptors = try settledDescriptors(forward, scenario)
+                let memory = try forward.process.residentBytes()
+
+                let count = max(2000, Programs.scaled(9000))
+                let rest = try scenario.load(
+                    "sequential",
+                    on: forward[7000],
+                    "--connections",
+                    "\(count)",
+                    "--parallel",
+                    "4"
+                )
+                #expect(rest.counts == ["complete": count], "\(rest)")
+                #expect(try settledDescriptors(forward, scenario) <= descriptors + 8, "a tunnel more or less")
+                if Programs.isMemoryMeasurable {
+                    let growth = try forward.process.residentBytes() - memory
+                    #expect(growth < Self.growthBytesMax, "grew by \(growth) bytes from \(memory)")
+                }
+                #expect(forward.process.errors.text.isEmpty)
+            }
+        }
+
+        /// The number of open descriptors once every client's is closed: listeners, tunnels and the loop's own.
+        private func settledDescriptors(_ forward: Forward, _ scenario: Scenario) throws -> Int {
+            var count = 0
+            try scenario.poll(for: "the clients' descriptors to be closed") {
+                count = try forward.process.openDescriptors()
+                return count < 40
+            }
+            return count
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import Testing
+
+extension Integration {
+    @Suite struct `Standing still` {
+        @Test(arguments: ClusterKind.everything)
+        func `a client that does not read holds up nobody and loses nothing`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7001)
+                let bytes = 48 << 20
+                let stalled = try scenario.connect(to: forward[7001])
+                try stalled.send([0, 0, 0, 0, 3, 0, 0, 0])
+                let pattern = PodPattern.bytes
+                #expect(try stalled.receive(1000) == Array(pattern[..<1000]))
+
+                let others = try scenario.load(
+                    "source",
+                    on: forward[7001],
+                    "--connections",
+                    "16",
+                    "--bytes",
+                    "\(16 << 20)"
+                )
+                #expect(others.counts == ["complete": 16], "\(others)")
+
+                var received = 1000
+                while received < bytes {
+                    let count = min(pattern.count - received % pattern.count, bytes - received)
+                    let from = received % pattern.count
+                    let piece = try stalled.receive(count)
+                    guard piece.elementsEqual(pattern[from..<from + count]) else {
+                        Issue.record("wrong bytes among \(received)..<\(received + count)")
+                        return
+                    }
+                    received += count
+                }
+                let (rest, ending) = stalled.receiveToEnd()
+                #expect(rest.isEmpty && ending == .end)
+            }
+        }
+
+        @Test(arguments: ClusterKind.everything)
+        func `a pod that does not read holds up nobody else`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7007, 7000)
+                // Each writes until nothing was taken for four seconds.
+                let stalled = try scenario.startLoad(
+                    "stall-pod",
+                    on: forward[7007],
+                    "--connections",
+                    "3",
+                    "--bytes",
+                    "\(1 << 40)",
+                    "--hold",
+                    "4s"
+                )
+                // The pod's connections are there, and so are more bytes than they take.
+                try scenario.poll(for: "the stalled connections") {
+                    try scenario.cluster.liveConnectionCount() == 3
+                }
+                let others = try scenario.load(
+                    "echo",
+                    on: forward[7000],
+                    "--connections",
+                    "40",
+                    "--bytes",
+                    "\(1 << 20)"
+                )
+                #expect(others.counts == ["complete": 40], "\(others)")
+                let late = try scenario.load("sequential", on: forward[7000], "--connections", "50")
+                #expect(late.counts == ["complete": 50], "\(late)")
+                #expect(stalled.process.isRunning, "the others had to be through while the pod stood still")
+                let report = try stalled.report()
+                #expect(report.counts == ["blocked": 3], "\(report)")
+            }
+        }
+    }
+}
+
+/// What a pod's source sends.
+enum PodPattern {
+    static let bytes: [UInt8] = (0..<256 << 10).map { UInt8(truncatingIfNeeded: 7 * $0 + ($0 >> 8)) }
+}

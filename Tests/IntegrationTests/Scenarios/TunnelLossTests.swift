@@ -1,0 +1,59 @@
+import Testing
+
+extension Integration {
+    @Suite struct `Losing the server` {
+        /// The server goes away in the middle of a frame, with connections on every tunnel.
+        @Test(arguments: ClusterKind.everything)
+        func `clients see a reset, and ffwd goes on`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, 7001)
+                // Some in the middle of a download that would take long, some idle.
+                var sockets: [ClientSocket] = []
+                for _ in 0..<6 {
+                    let socket = try scenario.connect(to: forward[7001])
+                    try socket.send([0, 0, 0, 16, 0, 0, 0, 0])
+                    _ = try socket.receive(100_000)
+                    sockets.append(socket)
+                }
+                for _ in 0..<6 {
+                    let socket = try scenario.connect(to: forward[7000])
+                    try socket.send("x")
+                    _ = try socket.receive(1)
+                    sockets.append(socket)
+                }
+                try scenario.cluster.cutTunnels()
+                for socket in sockets {
+                    #expect(socket.receiveToEnd().ending == .reset)
+                }
+                _ = try forward.process.errors.line(
+                    beginningWith: "lost connection to pod: ",
+                    until: scenario.deadline
+                )
+                // A client that comes now waits for the new tunnel, if there is none yet.
+                let echo = try scenario.load("echo", on: forward[7000], "--connections", "4")
+                #expect(echo.counts == ["complete": 4], "\(echo)")
+                _ = try forward.process.errors.line(
+                    beginningWith: "connection to pod restored",
+                    until: scenario.deadline
+                )
+                #expect(forward.process.isRunning)
+            }
+        }
+
+        @Test(arguments: ClusterKind.all(.ideal))
+        func `it can be lost again and again`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000)
+                for round in 1...4 {
+                    let client = try scenario.connect(to: forward[7000])
+                    try client.send("round \(round)")
+                    #expect(try client.receive(7) == Array("round \(round)".utf8))
+                    try scenario.cluster.cutTunnels()
+                    #expect(client.receiveToEnd().ending == .reset)
+                }
+                let echo = try scenario.load("echo", on: forward[7000], "--connections", "4")
+                #expect(echo.counts == ["complete": 4], "\(echo)")
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+/// How a container runtime ends forwarded connections.
+enum Runtime: String, Sendable {
+    /// A half-close is passed on, both ways.
+    case ideal
+    /// FIN on the data stream, then the text; one second for the other direction.
+    case containerd = "containerd-1.6"
+    /// The text, then resets.
+    case streaming = "streaming-1.32"
+}
+
+/// Which server a scenario runs against, and in which dialect it ends connections.
+struct ClusterKind: Sendable, CustomTestStringConvertible {
+    enum Server: String, Sendable, CaseIterable {
+        /// Ours: fast, but it shares ffwd's codecs.
+        case miniCluster
+        /// On the Go libraries that Kubernetes is built on.
+        case goPeer
+    }
+
+    let server: Server
+    let runtime: Runtime
+
+    static func miniCluster(_ runtime: Runtime) -> Self { Self(server: .miniCluster, runtime: runtime) }
+    static func goPeer(_ runtime: Runtime) -> Self { Self(server: .goPeer, runtime: runtime) }
+
+    /// Both servers, in each of the dialects.
+    static func all(_ runtimes: Runtime...) -> [Self] {
+        [Server.goPeer].flatMap { server in runtimes.map { Self(server: server, runtime: $0) } }
+    }
+
+    static let everything = all(.ideal, .containerd, .streaming)
+
+    var testDescription: String { "\(server.rawValue), \(runtime.rawValue)" }
+}
+
+/// A running API server with the pod `demo`, which offers what `Tests/Peers/README.md` says.
+final class Cluster {
+    let kind: ClusterKind
+    let directory: URL
+    /// `https://127.0.0.1:PORT`.
+    let url: String
+    private let adminPort: UInt16
+    private let deadline: Deadline
+
+    /// Starts it with the processes that `start` makes.
+    init(
+        _ kind: ClusterKind,
+        in directory: URL,
+        until deadline: Deadline,
+        start: ([String]) throws -> Subprocess
+    ) throws {
+        self.kind = kind
+        self.directory = directory
+        self.deadline = deadline
+        let server: Subprocess
+        switch kind.server {
+        case .miniCluster:
+            server = try start([
+                Programs.miniCluster, "--dir", directory.path, "--runtime", kind.runtime.rawValue, "--admin",
+            ])
+        case .goPeer:
+            let address =
+                "127.\((1...254).map { _ in Int.random(in: 1...254) }.prefix(3).map(String.init).joined(separator: "."))"
+            let pod = try start([try Programs.peer("pod"), "--address", address])
+            _ = try pod.output.line(beginningWith: "ready ", until: deadline)
+            server = try start([
+                try Programs.peer("apiserver"), "--dir", directory.path, "--runtime", kind.runtime.rawValue,
+                "--pod-address", address,
+            ])
+        }
+        url = String(try server.output.line(beginningWith: "ready ", until: deadline).dropFirst(6))
+        let admin = try server.output.line(beginningWith: "admin ", until: deadline)
+        adminPort = admin.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
+    }
+
+    var kubeconfig: String { directory.appendingPathComponent("kubeconfig").path }
+    var tokenKubeconfig: String { directory.appendingPathComponent("kubeconfig-token").path }
+
+    /// Ends every tunnel in the middle of a frame, as a load balancer that is restarted does.
+    func cutTunnels() throws {
+        switch kind.server {
+        case .miniCluster: _ = try admin("POST", "/cut?tunnel=all")
+        case .goPeer: _ = try admin("POST", "/admin/cut?how=rst")
+        }
+    }
+
+    /// How many HTTP requests the server has read.
+    func requestCount() throws -> Int { try statistic("requests") }
+
+    /// How many connections to the pod are open.
+    func liveConnectionCount() throws -> Int {
+        try statistic(kind.server == .goPeer ? "podConnections" : "streams")
+    }
+
+    private func statistic(_ name: String) throws -> Int {
+        let body = try admin("GET", kind.server == .goPeer ? "/admin/stats" : "/stats")
+        guard let value = try JSONDecoder().decode([String: Int].self, from: Data(body.utf8))[name] else {
+            throw ScenarioError("the server's statistics lack \(name): \(body)")
+        }
+        return value
+    }
+
+    /// One request to the server's switches.
+    @discardableResult
+    func admin(_ method: String, _ path: String) throws -> String {
+        let socket = try ClientSocket(port: adminPort, until: deadline)
+        try socket.send(
+            "\(method) \(path) HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        let (bytes, ending) = socket.receiveToEnd()
+        let answer = String(decoding: bytes, as: UTF8.self)
+        guard ending == .end, answer.hasPrefix("HTTP/1.1 200"), let head = answer.range(of: "\r\n\r\n") else {
+            throw ScenarioError("\(method) \(path): \(ending): \(answer)")
+        }
+        return String(answer[head.upperBound...])
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import Testing
+
+/// Where the programs are that the scenarios run.
+///
+/// Ours lie beside the test bundle, or in `FFWD_BIN_DIR` (`make check` names the release build's directory: the heavy
+/// scenarios are made for that). The Go programs lie in `.build/peers`, and are built there where they are missing.
+enum Programs {
+    private static let environment = ProcessInfo.processInfo.environment
+    private static let chosenDirectory = environment["FFWD_BIN_DIR"].map { URL(fileURLWithPath: $0) }
+    private static let directory = chosenDirectory ?? bundleDirectory
+    private static let bundleDirectory = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent()
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    /// Whether the heavy scenarios run at full size: an unoptimised ffwd would take minutes.
+    static let isFullSize = chosenDirectory != nil
+
+    /// `bytes` or `count` at full size, a sixteenth of it for an unoptimised ffwd.
+    static func scaled(_ size: Int) -> Int { isFullSize ? size : max(1, size / 16) }
+
+    /// Whether memory tells anything: sanitizers keep what was freed.
+    static let isMemoryMeasurable =
+        !["asan", "tsan"].contains { bundleDirectory.path.contains($0) } || chosenDirectory != nil
+
+    static let ffwd = directory.appendingPathComponent("ffwd").path
+    static let miniCluster = directory.appendingPathComponent("minicluster").path
+
+    /// A program of `Tests/Peers`, built now if it is not there.
+    static func peer(_ name: String) throws -> String {
+        let (path, failure) = peers
+        if let failure { try missing(failure) }
+        return path + "/ffwd-\(name)"
+    }
+
+    /// The real kubectl.
+    static func kubectl() throws -> String {
+        guard let path = found("kubectl") else { try missing("kubectl is not installed") }
+        return path
+    }
+
+    private static let peers: (path: String, failure: String?) = {
+        let path = root.appendingPathComponent(".build/peers").path
+        let programs = ["apiserver", "client", "pod"].map { "\(path)/ffwd-\($0)" }
+        if programs.allSatisfy({ FileManager.default.isExecutableFile(atPath: $0) }) { return (path, nil) }
+        guard found("go") != nil else { return (path, "go is not installed: Tests/Peers cannot be built") }
+        do {
+            let script = root.appendingPathComponent("Tests/Peers/build.sh").path
+            let build = try Subprocess([script, path])
+            defer { build.kill() }
+            guard try build.waitForExit(until: Deadline(in: .seconds(120))) == .status(0) else {
+                return (path, "Tests/Peers/build.sh failed: \(build.transcript)")
+            }
+            return (path, nil)
+        } catch {
+            return (path, "Tests/Peers/build.sh: \(error)")
+        }
+    }()
+
+    /// Skips the test for want of a program; where everything must be there (`CI=true`), fails it.
+    private static func missing(_ what: String) throws -> Never {
+        if environment["CI"] == "true" { throw ScenarioError(what) }
+        try Test.cancel("\(what)")
+    }
+
+    private static func found(_ program: String) -> String? {
+        let directories = (environment["PATH"] ?? "").split(separator: ":")
+        return directories.map { "\($0)/\(program)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+}
