@@ -75,7 +75,11 @@ package final class Tunnel: UpstreamConnection, TurnWork {
 
     /// Whether connections can be opened on it now.
     package var isOpen: Bool { hasUpgraded && isUpstreamOpen && !core.isGoingAway }
-    /// Whether a client or a pod that does not move holds up the others.
+    /// Whether it is still on its way to be opened.
+    package var isOpening: Bool { !hasUpgraded && !isUpstreamClosed }
+    /// Whether it only ends what it carries: the server said so, its ids are used up, or the server is stuck.
+    package var isRetiring: Bool { hasUpgraded && (core.isGoingAway || isStalled) }
+    /// Whether a client that does not read holds up the others.
     package var isHeldUpNow: Bool { isHeldUp }
     /// Whether the server is stuck with bytes that a pod does not take.
     package var isStalled: Bool { core.isStalled(at: loop.now) }

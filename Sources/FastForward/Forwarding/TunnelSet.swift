@@ -7,8 +7,8 @@
 package final class TunnelSet: Tunnel.Owner {
     /// How many tunnels one pod gets at most: each costs the servers a handshake and a few goroutines.
     package static let tunnelsMax = 8
-    /// How many there may be with those on which the server is stuck: they only end what they carry.
-    package static let tunnelsWithStalledMax = 32
+    /// How many there may be with those that only end what they carry.
+    package static let tunnelsWithRetiringMax = 32
     /// How many accepted clients may wait for a tunnel, and how long.
     package static let waitingMax = 4096
     package static let waitingSpan = TimeSpan.seconds(30)
@@ -70,22 +70,19 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Gives a connection to a tunnel, or lets it wait for one.
     func place(_ local: LocalConnection) {
-        retireStalled()
+        closeRetired()
         var best: Tunnel?
         var isOpening = false
         var usableCount = 0
-        for tunnel in tunnels where !tunnel.isStalled {
+        for tunnel in tunnels where !tunnel.isRetiring {
             usableCount += 1
-            guard tunnel.isOpen else {
-                isOpening = isOpening || !tunnel.isUpstreamClosed
-                continue
-            }
-            guard !tunnel.isHeldUpNow else { continue }
+            isOpening = isOpening || tunnel.isOpening
+            guard tunnel.isOpen, !tunnel.isHeldUpNow else { continue }
             if let current = best, Self.rank(current) <= Self.rank(tunnel) { continue }
             best = tunnel
         }
         let mayGrow =
-            usableCount < Self.tunnelsMax && tunnels.count < Self.tunnelsWithStalledMax && !isOpening
+            usableCount < Self.tunnelsMax && tunnels.count < Self.tunnelsWithRetiringMax && !isOpening
             && reconnect.mayTry(at: loop.now)
         guard let best else {
             wait(local)
@@ -106,25 +103,30 @@ package final class TunnelSet: Tunnel.Owner {
 
     private func wait(_ local: LocalConnection) {
         // Where every tunnel is held up and no more may be opened, one of them it is.
-        let open = tunnels.filter { $0.isOpen && !$0.isStalled }
+        let open = tunnels.filter { $0.isOpen && !$0.isRetiring }
         if open.count >= Self.tunnelsMax, let least = open.min(by: { $0.load < $1.load }) {
             self.open(local, on: least)
             return
         }
         guard waiting.count < Self.waitingMax else {
-            local.fail()
+            giveUp(local)
             return
         }
         waiting.append(Waiting(local: local, since: loop.now))
         scheduleReconnectOrExpiry()
     }
 
-    /// Closes tunnels on which the server is stuck and that carry nobody any more.
-    private func retireStalled() {
-        for tunnel in tunnels where tunnel.isOpen && tunnel.liveCount == 0 && tunnel.isStalled {
+    /// Closes tunnels that take no more connections and carry nobody any more.
+    private func closeRetired() {
+        for tunnel in tunnels where tunnel.isRetiring && tunnel.liveCount == 0 {
             tunnels.removeAll { $0 === tunnel }
             tunnel.close()
         }
+    }
+
+    private func giveUp(_ local: LocalConnection) {
+        if let port = local.port { connectionFailed(local: port.local, remote: port.remote, .noTunnel) }
+        local.fail()
     }
 
     private func placeWaiting() {
@@ -142,7 +144,10 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     package func tunnelTakesNoMore(_ tunnel: Tunnel) {
-        if !tunnels.contains(where: { $0.isOpen }), tunnels.count <= Self.tunnelsMax { openTunnel() }
+        guard !tunnels.contains(where: { $0.isOpen || $0.isOpening }),
+            tunnels.count < Self.tunnelsWithRetiringMax
+        else { return }
+        openTunnel()
     }
 
     package func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
@@ -151,7 +156,8 @@ package final class TunnelSet: Tunnel.Owner {
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
         guard !isClosed, isLast else { return }
-        reconnect.failed(at: loop.now, random: (try? keys.next()) ?? 0)
+        // Without randomness the pause is the longest.
+        reconnect.failed(at: loop.now, random: (try? keys.next()) ?? .max)
         scheduleReconnectOrExpiry()
     }
 
@@ -163,7 +169,9 @@ package final class TunnelSet: Tunnel.Owner {
 
     private func scheduleReconnectOrExpiry() {
         var next: Instant?
-        if !tunnels.contains(where: { !$0.isUpstreamClosed }) { next = reconnect.nextAttempt ?? loop.now }
+        if !tunnels.contains(where: { $0.isOpen || $0.isOpening }) {
+            next = reconnect.nextAttempt ?? loop.now
+        }
         if let oldest = waiting.first {
             let expiry = oldest.since + Self.waitingSpan
             next = next.map { min($0, expiry) } ?? expiry
@@ -180,9 +188,9 @@ package final class TunnelSet: Tunnel.Owner {
         let now = loop.now
         while let oldest = waiting.first, oldest.since + Self.waitingSpan <= now {
             waiting.removeFirst()
-            oldest.local.fail()
+            if !oldest.local.isClosing { giveUp(oldest.local) }
         }
-        if !tunnels.contains(where: { !$0.isUpstreamClosed }), (reconnect.nextAttempt ?? now) <= now {
+        if !tunnels.contains(where: { $0.isOpen || $0.isOpening }), (reconnect.nextAttempt ?? now) <= now {
             openTunnel()
         }
         scheduleReconnectOrExpiry()
