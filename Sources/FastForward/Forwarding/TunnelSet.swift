@@ -33,6 +33,11 @@ package final class TunnelSet: Tunnel.Owner {
     private let pod: String
     private let keys: RandomKeys
     private let handler: (Event) -> Void
+    /// The ways to try, the best first; those that were refused are gone, those behind one that worked are not needed.
+    private var ways: [TunnelWay]
+    private var hasFoundWay = false
+    /// Why the first way was refused: it says more than the last one's reason.
+    private var firstRefusal: UpstreamError?
     private var tunnels: [Tunnel] = []
     private var waiting: [Waiting] = []
     private var reconnect = ReconnectPolicy()
@@ -44,8 +49,11 @@ package final class TunnelSet: Tunnel.Owner {
         endpoint: UpstreamEndpoint,
         path: APIPath,
         pod: String,
+        ways: [TunnelWay],
         handler: @escaping (Event) -> Void
     ) {
+        precondition(!ways.isEmpty, "there is at least one way in")
+        self.ways = ways
         self.loop = loop
         self.endpoint = endpoint
         self.path = path
@@ -61,7 +69,15 @@ package final class TunnelSet: Tunnel.Owner {
     package var negotiatedTLS: String? { tunnels.first { $0.isOpen }?.negotiatedTLS }
 
     private func openTunnel() {
-        let tunnel = Tunnel(loop: loop, endpoint: endpoint, path: path, pod: pod, keys: keys, owner: self)
+        let tunnel = Tunnel(
+            loop: loop,
+            endpoint: endpoint,
+            path: path,
+            pod: pod,
+            way: ways[0],
+            keys: keys,
+            owner: self
+        )
         tunnels.append(tunnel)
         tunnel.openUpstream()
     }
@@ -139,6 +155,7 @@ package final class TunnelSet: Tunnel.Owner {
 
     package func tunnelOpened(_ tunnel: Tunnel) {
         reconnect.succeeded()
+        hasFoundWay = true
         handler(.opened)
         placeWaiting()
     }
@@ -153,12 +170,25 @@ package final class TunnelSet: Tunnel.Owner {
     package func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
         tunnels.removeAll { $0 === tunnel }
         guard !isClosed else { return }
+        if !hasFoundWay, ways.count > 1, error.isWayRefused {
+            firstRefusal = firstRefusal ?? error
+            ways.removeFirst()
+            openTunnel()
+            return
+        }
+        let error = hasFoundWay ? error : reason(last: error)
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
         guard !isClosed, isLast else { return }
         // Without randomness the pause is the longest.
         reconnect.failed(at: loop.now, random: (try? keys.next()) ?? .max)
         scheduleReconnectOrExpiry()
+    }
+
+    /// The reason to tell of several refused ways: the last one's if the API server gave it, else the first one's.
+    private func reason(last: UpstreamError) -> UpstreamError {
+        if case .refused(let failure) = last, failure.status != nil { return last }
+        return firstRefusal ?? last
     }
 
     package func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure) {

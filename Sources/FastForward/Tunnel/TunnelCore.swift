@@ -57,6 +57,7 @@ package struct TunnelCore: ~Copyable {
         var lastDataFrame = 0
     }
 
+    private let way: TunnelWay
     private var webSocket = WebSocketFrameReader(role: .client)
     private var spdy = SPDYFrameReader(role: .client)
     private var compressor = HeaderCompressor()
@@ -97,7 +98,9 @@ package struct TunnelCore: ~Copyable {
     /// Connections that have a slot, the discarding ones among them.
     package private(set) var load = 0
 
-    package init(now: Instant) {
+    /// - Parameter way: whether the SPDY frames come inside WebSocket messages.
+    package init(way: TunnelWay = .webSocket, now: Instant) {
+        self.way = way
         nextKeepAlive = now + Self.keepAlive
     }
 
@@ -125,6 +128,13 @@ package struct TunnelCore: ~Copyable {
                         try receive(frame, now: now)
                     }
                 }
+                continue
+            }
+            if way == .spdy {
+                guard cursor < bytes.byteCount else { return nil }
+                payloadCursor = cursor
+                payloadEnd = bytes.byteCount
+                cursor = bytes.byteCount
                 continue
             }
             let event: WebSocketEvent?
