@@ -20,7 +20,7 @@ final class LocalConnection: Transport {
     /// The forward that accepted it; nil once it is over.
     private(set) var port: ForwardedListener?
     /// The tunnel that carries it; nil while it waits for one and after the pod's side is over.
-    private(set) var tunnel: Tunnel?
+    private(set) var tunnel: Carrier?
     private(set) var slot = -1
     private var fromPod = FromPod.open
     /// Whether the client has ended its direction.
@@ -45,14 +45,14 @@ final class LocalConnection: Transport {
     convenience init(loop: EventLoop, port: ForwardedListener) {
         self.init(loop: loop)
         self.port = port
-        readGapBytes = SPDYFrameWriter.dataHeaderBytes
     }
 
     // MARK: The tunnel's calls
 
     /// Begins to forward.
-    func attach(_ tunnel: Tunnel, slot: Int) {
+    func attach(_ tunnel: Carrier, slot: Int) {
         self.tunnel = tunnel
+        readGapBytes = tunnel.gapBytes
         self.slot = slot
         if !isClosing { startReading() }
     }
