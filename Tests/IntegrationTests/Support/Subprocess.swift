@@ -108,7 +108,8 @@ final class Subprocess: @unchecked Sendable {
 
     /// What it has said, for a failure's message.
     var transcript: String {
-        "stdout of \(name):\n\(output.text.suffix(2000))\nstderr of \(name):\n\(errors.text.suffix(4000))"
+        let state = changed.withLock { exit.map { "ended with \($0)" } ?? "still runs" }
+        return "\(name) \(state)\nstdout of \(name):\n\(output.text.suffix(2000))\nstderr of \(name):\n\(errors.text.suffix(4000))"
     }
 
     func send(signal: Int32) {
