@@ -21,14 +21,13 @@ let package = Package(
         .executable(name: "minicluster", targets: ["minicluster"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         .systemLibrary(name: "CUV"),
         .target(
             name: "FastForward",
-            dependencies: ["CUV", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["CUV"],
             swiftSettings: strictAndSafe
         ),
         .executableTarget(
@@ -36,7 +35,6 @@ let package = Package(
             dependencies: [
                 "FastForward",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strictAndSafe
         ),

@@ -16,10 +16,10 @@
 #include <unistd.h>
 #include <uv.h>
 
-// The next close of this socket sends RST and drops what the kernel has not sent yet.
+// Whether a close of this socket, also by the death of the process, sends RST and drops what the kernel has not sent.
 // (uv_tcp_close_reset refuses while a shutdown is pending.)
-static inline int ffwd_set_linger_zero(int fd) {
-    struct linger option = {.l_onoff = 1, .l_linger = 0};
+static inline int ffwd_set_reset_on_close(int fd, int resets) {
+    struct linger option = {.l_onoff = resets, .l_linger = 0};
     return setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, sizeof option) == 0 ? 0 : -errno;
 }
 

@@ -72,6 +72,7 @@ final class Console {
         switch failure {
         case .reported: "reported by the server"
         case .reset: "reset by the server"
+        case .stalled: "stalled in the server"
         case .tunnelLost: "tunnel lost"
         }
     }

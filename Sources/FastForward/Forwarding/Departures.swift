@@ -69,7 +69,9 @@ final class Departures {
         if connections.contains(where: { !$0.isClosing }) { schedule() }
     }
 
+    /// Ends every wait: those whose reset was still to come get it now.
     func close() {
+        for connection in connections { connection.abort() }
         timer?.close()
         timer = nil
     }

@@ -40,7 +40,8 @@ final class ForwardedListener {
     func listen(on ip: String) -> Failure? {
         guard let address = SocketAddress(ip: ip, port: local) else { return nil }
         do throws(LoopError) {
-            let listener = try Listener(loop: loop, address: address) { [weak self] in self?.accept(from: $0)
+            let listener = try Listener(loop: loop, address: address, resetsOnClose: true) { [weak self] in
+                self?.accept(from: $0)
             }
             listeners.append(listener)
             local = listener.address.port

@@ -78,6 +78,16 @@ final class LocalConnection: Transport {
         endIfWritten()
     }
 
+    /// Resets the client at once: the forward itself ends.
+    func abort() {
+        guard fromPod != .ended else {
+            close()
+            return
+        }
+        fromPod = .failing
+        close()
+    }
+
     /// The server has ended both streams; nothing more can be sent to the pod.
     func pairReleased() {
         guard tunnel != nil else { return }
@@ -199,7 +209,7 @@ final class LocalConnection: Transport {
             }
         case .failing:
             guard unacknowledgedBytes > 0 else {
-                closeWithReset()
+                close()
                 return
             }
             depart(until: loop.now + Self.lingerMax)
@@ -217,16 +227,21 @@ final class LocalConnection: Transport {
     /// The next step of a departure.
     func departIfPossible(at now: Instant) {
         if fromPod == .failing, unacknowledgedBytes == 0 || now >= departureDeadline {
-            closeWithReset()
+            close()
         } else if now >= departureDeadline {
             close()
         }
     }
 
+    /// Closes.
+    ///
+    /// The client sees a reset unless it has got its clean end: sockets are accepted so that even the death of this
+    /// process never makes a cut answer look whole.
     override func close() {
         guard !isClosing else { return }
         tunnel?.abandon(self)
         tunnel = nil
+        if fromPod == .ended { resetOnClose(false) }
         super.close()
     }
 

@@ -76,7 +76,11 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     /// Whether connections can be opened on it now.
     package var isOpen: Bool { hasUpgraded && isUpstreamOpen && !core.isGoingAway }
     /// Whether a client or a pod that does not move holds up the others.
-    package var isHeldOrStalled: Bool { isHeldUp || core.isStalled }
+    package var isHeldUpNow: Bool { isHeldUp }
+    /// Whether the server is stuck with bytes that a pod does not take.
+    package var isStalled: Bool { core.isStalled(at: loop.now) }
+    /// Clients that it carries.
+    package private(set) var liveCount = 0
     /// Connections on it, the discarding ones among them.
     package var load: Int { core.load }
 
@@ -215,8 +219,10 @@ package final class Tunnel: UpstreamConnection, TurnWork {
             }
             local.fail()
         case .release(let slot):
-            locals[slot]?.pairReleased()
-            locals[slot] = nil
+            if let local = locals[slot] {
+                local.pairReleased()
+                remove(slot)
+            }
         case .workerReady(let worker):
             wake(&parkedByWorker[worker])
         case .webSocketPing(let payload):
@@ -271,9 +277,10 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     /// Opens a connection: its SYNs leave at the end of this turn.
     func open(_ local: LocalConnection, port: UInt16) {
         let box = stagingBox(room: TunnelCore.openBytesMax)
-        let slot = core.open(port: port, into: &box.buffer)
+        let slot = core.open(port: port, into: &box.buffer, now: loop.now)
         while locals.count <= slot { locals.append(nil) }
         locals[slot] = local
+        liveCount += 1
         local.attach(self, slot: slot)
     }
 
@@ -325,9 +332,15 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     func abandon(_ local: LocalConnection) {
         uncount(local)
         guard locals.indices.contains(local.slot), locals[local.slot] === local else { return }
-        locals[local.slot] = nil
+        remove(local.slot)
+        // What follows from it is drained at the end of the turn: this may be in the middle of a batch.
         core.abandon(local.slot, now: loop.now)
         scheduleTurn()
+    }
+
+    private func remove(_ slot: Int) {
+        locals[slot] = nil
+        liveCount -= 1
     }
 
     /// The staging buffer with at least `room` bytes free; what is in it leaves at the end of the turn.
@@ -392,8 +405,8 @@ package final class Tunnel: UpstreamConnection, TurnWork {
         if core.hasControlFrames(now: now) {
             let box = stagingBox(room: SPDYFrameWriter.pingBytes * WorkerWindow.workerCount)
             core.appendControlFrames(to: &box.buffer, now: now)
-            drainEvents()
         }
+        drainEvents()
         sealStaging()
         staging = nil
         flushUpstream()
@@ -468,6 +481,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
             sendControl(.close, WebSocketControlPayload(closeCode: 1000))
         }
         owner = nil
+        for local in locals { local?.abort() }
         closeUpstream()
         tearDown(.ended(server: serverText, during: "end"))
     }

@@ -7,6 +7,8 @@
 package final class TunnelSet: Tunnel.Owner {
     /// How many tunnels one pod gets at most: each costs the servers a handshake and a few goroutines.
     package static let tunnelsMax = 8
+    /// How many there may be with those on which the server is stuck: they only end what they carry.
+    package static let tunnelsWithStalledMax = 32
     /// How many accepted clients may wait for a tunnel, and how long.
     package static let waitingMax = 4096
     package static let waitingSpan = TimeSpan.seconds(30)
@@ -68,18 +70,23 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Gives a connection to a tunnel, or lets it wait for one.
     func place(_ local: LocalConnection) {
+        retireStalled()
         var best: Tunnel?
         var isOpening = false
-        for tunnel in tunnels {
+        var usableCount = 0
+        for tunnel in tunnels where !tunnel.isStalled {
+            usableCount += 1
             guard tunnel.isOpen else {
                 isOpening = isOpening || !tunnel.isUpstreamClosed
                 continue
             }
-            guard !tunnel.isHeldOrStalled else { continue }
+            guard !tunnel.isHeldUpNow else { continue }
             if let current = best, current.load <= tunnel.load { continue }
             best = tunnel
         }
-        let mayGrow = tunnels.count < Self.tunnelsMax && !isOpening && reconnectTimer?.deadline == nil
+        let mayGrow =
+            usableCount < Self.tunnelsMax && tunnels.count < Self.tunnelsWithStalledMax && !isOpening
+            && reconnect.mayTry(at: loop.now)
         guard let best else {
             wait(local)
             if mayGrow { openTunnel() }
@@ -96,8 +103,8 @@ package final class TunnelSet: Tunnel.Owner {
 
     private func wait(_ local: LocalConnection) {
         // Where every tunnel is held up and no more may be opened, one of them it is.
-        let open = tunnels.filter { $0.isOpen }
-        if tunnels.count >= Self.tunnelsMax, let least = open.min(by: { $0.load < $1.load }) {
+        let open = tunnels.filter { $0.isOpen && !$0.isStalled }
+        if open.count >= Self.tunnelsMax, let least = open.min(by: { $0.load < $1.load }) {
             self.open(local, on: least)
             return
         }
@@ -107,6 +114,14 @@ package final class TunnelSet: Tunnel.Owner {
         }
         waiting.append(Waiting(local: local, since: loop.now))
         scheduleReconnectOrExpiry()
+    }
+
+    /// Closes tunnels on which the server is stuck and that carry nobody any more.
+    private func retireStalled() {
+        for tunnel in tunnels where tunnel.isOpen && tunnel.liveCount == 0 && tunnel.isStalled {
+            tunnels.removeAll { $0 === tunnel }
+            tunnel.close()
+        }
     }
 
     private func placeWaiting() {
@@ -175,7 +190,7 @@ package final class TunnelSet: Tunnel.Owner {
         isClosed = true
         reconnectTimer?.close()
         reconnectTimer = nil
-        for item in waiting { item.local.fail() }
+        for item in waiting { item.local.abort() }
         waiting = []
         for tunnel in tunnels { tunnel.close() }
         tunnels = []

@@ -71,6 +71,18 @@ extension HTTPFields: ExpressibleByDictionaryLiteral {
     }
 }
 
+extension HTTPFields: CustomStringConvertible {
+    /// The fields, one a line, without the credentials: what is logged by mistake harms nobody.
+    package var description: String {
+        all.map { field in
+            let isSecret = ["Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"].contains {
+                $0.isEqualIgnoringASCIICase(to: field.name)
+            }
+            return "\(field.name): \(isSecret ? "…" : field.value)"
+        }.joined(separator: "\n")
+    }
+}
+
 extension StringProtocol {
     /// Whether both are the same but for the case of ASCII letters.
     func isEqualIgnoringASCIICase(to other: some StringProtocol) -> Bool {

@@ -25,7 +25,7 @@ package enum HTTPLimits {
 /// Borrows `bytes` for the call only. Keeps at most ``HTTPLimits/headBytesMax`` bytes between calls. Stops right
 /// after a head: read the body with ``HTTPBodyReader`` before the next head. Unusable after an error.
 package struct HTTPResponseHeadReader {
-    private var lines = HTTPHeadLines()
+    private var lines = HTTPHeadLines(isResponse: true)
     /// The start line, once it was read; its fields are gathered apart.
     private var start: HTTPResponseHead?
     private var fields = HTTPFields()
@@ -69,28 +69,20 @@ package struct HTTPResponseHeadReader {
     private static func statusLine(_ line: [UInt8]) throws(HTTPError) -> HTTPResponseHead {
         let parts = line.split(separator: .space, maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count >= 2, line.starts(with: "HTTP/".utf8) else {
-            throw .notHTTP(start: printable(line))
+            throw .notHTTP(start: line.printable)
         }
         guard let version = HTTPVersion(rawValue: String(decoding: parts[0], as: UTF8.self)) else {
-            throw .unsupportedVersion(printable(parts[0]))
+            throw .unsupportedVersion(parts[0].printable)
         }
         guard parts[1].count == 3, parts[1].allSatisfy({ (0x30...0x39).contains($0) }),
             let status = Int(String(decoding: parts[1], as: UTF8.self)), status >= 100
-        else { throw .notHTTP(start: printable(line)) }
+        else { throw .notHTTP(start: line.printable) }
         let reason = parts.count == 3 ? parts[2] : []
         if let byte = reason.first(where: { !$0.isHTTPFieldText }) { throw .forbiddenByte(byte, line: 1) }
         return HTTPResponseHead(
             status: status,
             reason: String(decoding: reason, as: UTF8.self),
             version: version
-        )
-    }
-
-    /// The first bytes as text that harms no terminal.
-    private static func printable(_ bytes: some Collection<UInt8>) -> String {
-        String(
-            decoding: bytes.prefix(32).map { $0.isHTTPTarget || $0 == .space ? $0 : UInt8(ascii: "?") },
-            as: UTF8.self
         )
     }
 }
@@ -100,7 +92,7 @@ package struct HTTPResponseHeadReader {
 /// The same contract as ``HTTPResponseHeadReader``. One empty line before the request line is skipped
 /// (RFC 9112 §2.2).
 package struct HTTPRequestHeadReader {
-    private var lines = HTTPHeadLines()
+    private var lines = HTTPHeadLines(isResponse: false)
     /// The start line, once it was read; its fields are gathered apart.
     private var start: HTTPRequestHead?
     private var fields = HTTPFields()
@@ -161,12 +153,20 @@ package struct HTTPRequestHeadReader {
 ///
 /// Invariant: `line.count <= headBytes <= HTTPLimits.headBytesMax`.
 private struct HTTPHeadLines {
+    /// What every answer begins with (RFC 9112 §2.3).
+    private static let responseStart = Array("HTTP/".utf8)
+
+    let isResponse: Bool
     /// The line under way, without its CR.
     private var line: [UInt8] = []
     private var endsInCarriageReturn = false
     private var headBytes = 0
     /// The number of the line that was returned last, from 1.
     private(set) var lineNumber = 0
+
+    init(isResponse: Bool) {
+        self.isResponse = isResponse
+    }
 
     var hasBegun: Bool { headBytes > 0 }
 
@@ -191,6 +191,10 @@ private struct HTTPHeadLines {
             case .lineFeed: throw .bareLineFeed(line: lineNumber + 1)
             default: line.append(byte)
             }
+            // A peer that speaks something else (TLS, SSH, a database) may never send a line end: say so early.
+            if isResponse && headBytes == Self.responseStart.count && line != Self.responseStart {
+                throw .notHTTP(start: line.printable)
+            }
         }
         return nil
     }
@@ -212,5 +216,15 @@ private struct HTTPHeadLines {
         while let byte = value.first, byte.isHTTPWhitespace { value.removeFirst() }
         while let byte = value.last, byte.isHTTPWhitespace { value.removeLast() }
         fields.append(String(decoding: line[..<colon], as: UTF8.self), String(decoding: value, as: UTF8.self))
+    }
+}
+
+extension Collection<UInt8> {
+    /// The first bytes as text that harms no terminal.
+    fileprivate var printable: String {
+        String(
+            decoding: prefix(32).map { $0.isHTTPTarget || $0 == .space ? $0 : UInt8(ascii: "?") },
+            as: UTF8.self
+        )
     }
 }

@@ -5,6 +5,9 @@ package final class Listener: LoopHandle {
     /// How many connections the kernel holds for us; it lowers this to its own `somaxconn`.
     private static let backlog: Int32 = 65_535
 
+    /// The silence after which the kernel asks an accepted connection whether its client is there.
+    private static let keepAliveSeconds: UInt32 = 60
+
     private var handler: ((Listener) -> Void)?
     /// The bound address, with the port that was drawn.
     package private(set) var address: SocketAddress
@@ -13,10 +16,13 @@ package final class Listener: LoopHandle {
     ///
     /// - Parameters:
     ///   - address: port 0 draws a free one.
+    ///   - resetsOnClose: whether accepted connections are reset where they are closed without more ado, even by the
+    ///     death of this process.
     ///   - handler: called for each pending connection; it calls ``accept(into:)``.
     package init(
         loop: EventLoop,
         address: SocketAddress,
+        resetsOnClose: Bool = false,
         handler: @escaping (Listener) -> Void
     ) throws(LoopError) {
         self.handler = handler
@@ -30,9 +36,14 @@ package final class Listener: LoopHandle {
             // IPv6 listeners leave IPv4 to their neighbour.
             let flags = address.isIPv6 ? UInt32(UV_TCP_IPV6ONLY.rawValue) : 0
             try check(unsafe address.withPointer { unsafe uv_tcp_bind(tcp, $0, flags) }, attempt)
-            // Accepted sockets inherit these two from the listener: no system call per connection.
+            // Accepted sockets inherit these from the listener: no system call per connection.
             unsafe uv_tcp_nodelay(tcp, 1)
-            unsafe uv_tcp_keepalive(tcp, 1, 60)
+            unsafe uv_tcp_keepalive(tcp, 1, Self.keepAliveSeconds)
+            if resetsOnClose {
+                var descriptor: uv_os_fd_t = -1
+                try unsafe check(uv_fileno(UnsafePointer(raw(uv_handle_t.self)), &descriptor), attempt)
+                try check(ffwd_set_reset_on_close(descriptor, 1), attempt)
+            }
             try unsafe check(uv_listen(stream, Self.backlog, Callbacks.pending), attempt)
             var storage = sockaddr_storage()
             var size = Int32(MemoryLayout<sockaddr_storage>.size)

@@ -284,8 +284,14 @@ internal import CUV
 
     /// Closes so that the other side sees a reset; what the kernel has not sent is lost.
     package final func closeWithReset() {
-        if let descriptor = descriptor { _ = ffwd_set_linger_zero(descriptor) }
+        resetOnClose(true)
         close()
+    }
+
+    /// Whether a close, also by the end of this process, looks like a reset to the other side.
+    package final func resetOnClose(_ resets: Bool) {
+        guard let descriptor = descriptor else { return }
+        _ = ffwd_set_reset_on_close(descriptor, resets ? 1 : 0)
     }
 
     private final var descriptor: Int32? {

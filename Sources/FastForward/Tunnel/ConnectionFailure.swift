@@ -4,6 +4,8 @@ package enum ConnectionFailure: Equatable, Sendable {
     case reported(String)
     /// The server reset a stream of the pair without a word.
     case reset(status: UInt32)
+    /// The server never answered it: another connection, whose bytes nobody takes, is in its way.
+    case stalled
     /// The tunnel that carried it is gone.
     case tunnelLost
 
@@ -12,6 +14,9 @@ package enum ConnectionFailure: Equatable, Sendable {
         switch self {
         case .reported(let text): text
         case .reset(let status): "the server reset the stream (\(Self.name(ofStatus: status)))"
+        case .stalled:
+            "the server did not begin it within \(TunnelCore.answerMax.nanoseconds / 1_000_000_000) s: bytes of "
+                + "another connection that its pod does not read are in the way (try again: new ones go elsewhere)"
         case .tunnelLost: "the tunnel was lost"
         }
     }

@@ -12,6 +12,9 @@ package struct ReconnectPolicy: Equatable {
 
     package init() {}
 
+    /// Whether the pause is over.
+    package func mayTry(at now: Instant) -> Bool { nextAttempt.map { $0 <= now } ?? true }
+
     /// A tunnel works: the next loss is the first again.
     package mutating func succeeded() {
         failures = 0

@@ -108,6 +108,14 @@ package struct StreamPair: Equatable {
         return (data == .reset ? [] : [.cancelData]) + releaseIfOver()
     }
 
+    /// The server does not even get as far as this connection.
+    package mutating func stalled() -> [Action] {
+        guard local != .gone else { return [] }
+        local = .gone
+        errorText = []
+        return [.fail(.stalled)] + (data == .reset ? [] : [.cancelData]) + releaseIfOver()
+    }
+
     // MARK: What follows from the state
 
     private mutating func settle() -> [Action] {

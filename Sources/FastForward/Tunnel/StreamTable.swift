@@ -41,6 +41,7 @@ struct StreamTable {
 
     /// Removes an id if it is there.
     mutating func remove(_ id: UInt32) {
+        precondition(id != 0, "stream 0 is the connection itself")
         var place = home(id)
         while keys[place] != id {
             guard keys[place] != 0 else { return }

@@ -20,6 +20,8 @@ package struct TunnelCore: ~Copyable {
     package static let keepAlive = TimeSpan.seconds(10)
     /// How long a slot whose client is gone waits for the server's end of it.
     package static let discardGrace = TimeSpan.seconds(60)
+    /// How long a connection waits for the server to begin it, where its worker is blocked by another one.
+    package static let answerMax = TimeSpan.seconds(10)
     /// PINGs of the server that may wait for their answer; a server that sends more without reading is broken.
     package static let pongsOwedMax = 1024
     /// Stream ids are 31 bits; a tunnel that comes near takes no more connections.
@@ -49,6 +51,10 @@ package struct TunnelCore: ~Copyable {
         var dataID: UInt32 = 0
         var errorID: UInt32 = 0
         var hasSentFinish = false
+        /// Whether the server has begun it.
+        var isReplied = false
+        /// Its worker's frames up to the last of its own with payload.
+        var lastDataFrame = 0
     }
 
     private var webSocket = WebSocketFrameReader(role: .client)
@@ -69,12 +75,23 @@ package struct TunnelCore: ~Copyable {
     private var payloadEnd = 0
     private var events = FirstInFirstOut<Event>()
 
+    /// A frame that ends a data stream.
+    private struct OwedEnd {
+        let streamID: UInt32
+        let isReset: Bool
+    }
+
     private var owedPongs: [UInt32] = []
-    private var owedResets: [UInt32] = []
-    private var owedFinishes: [UInt32] = []
+    /// For each of the server's workers; a full one gets none, as each takes a place in its queue.
+    private var owedEnds = [FirstInFirstOut<OwedEnd>](
+        repeating: FirstInFirstOut(),
+        count: WorkerWindow.workerCount
+    )
     private var graces = SlotDeadlines()
     private var discards = SlotDeadlines()
     private var nextKeepAlive: Instant
+    /// When to look for connections that a blocked worker keeps from beginning; nil: no PONG is owed.
+    private var stallCheck: Instant?
     /// Whether a GOAWAY came, or the ids are used up: no new connections.
     package private(set) var isGoingAway = false
     /// Connections that have a slot, the discarding ones among them.
@@ -168,9 +185,11 @@ package struct TunnelCore: ~Copyable {
         case .openedStream(let streamID, _, _, _, _):
             throw .unexpectedStream(streamID)
         case .reply(let streamID, let isFinal), .headers(let streamID, let isFinal):
-            guard isFinal, let value = streams.value(for: streamID) else { return }
+            guard let value = streams.value(for: streamID) else { return }
             let slot = Int(value >> 1)
             let isError = value & 1 == 1
+            if !isError { slots[slot].isReplied = true }
+            guard isFinal else { return }
             perform(
                 isError ? slots[slot].pair.errorFinished() : slots[slot].pair.dataFinished(),
                 on: slot,
@@ -224,11 +243,13 @@ package struct TunnelCore: ~Copyable {
                     )
                 )
             case .finish(let isComplete):
+                if isComplete, !slots[slot].hasSentFinish { suspectWorker(of: slot, asksNow: false) }
                 events.push(.finish(slot: slot, isComplete: isComplete))
             case .fail(let failure):
+                suspectWorker(of: slot, asksNow: true)
                 events.push(.fail(slot: slot, failure))
             case .cancelData:
-                owedResets.append(slots[slot].dataID)
+                owe(OwedEnd(streamID: slots[slot].dataID, isReset: true))
                 discards.push(
                     SlotDeadlines.Item(
                         instant: now + Self.discardGrace,
@@ -237,11 +258,22 @@ package struct TunnelCore: ~Copyable {
                     )
                 )
             case .finishData:
-                if !slots[slot].hasSentFinish { owedFinishes.append(slots[slot].dataID) }
+                if !slots[slot].hasSentFinish { owe(OwedEnd(streamID: slots[slot].dataID, isReset: false)) }
             case .release:
                 release(slot)
             }
         }
+    }
+
+    /// Keeps new connections away from the server's worker if it may still hold bytes of one that is over.
+    private mutating func suspectWorker(of slot: Int, asksNow: Bool) {
+        let worker = self.worker(of: slot)
+        guard !window.hasTaken(worker, frames: slots[slot].lastDataFrame) else { return }
+        window.suspect(worker, asksNow: asksNow)
+    }
+
+    private mutating func owe(_ end: OwedEnd) {
+        owedEnds[WorkerWindow.worker(of: end.streamID)].push(end)
     }
 
     private mutating func release(_ slot: Int) {
@@ -260,7 +292,7 @@ package struct TunnelCore: ~Copyable {
     ///
     /// - Parameter staging: has ``openBytesMax`` of room.
     /// - Returns: its slot.
-    package mutating func open(port: UInt16, into staging: inout ByteBuffer) -> Int {
+    package mutating func open(port: UInt16, into staging: inout ByteBuffer, now: Instant) -> Int {
         precondition(!isGoingAway, "no new connections after GOAWAY")
         let slot: Int
         if let free = freeSlots.popLast() {
@@ -270,8 +302,8 @@ package struct TunnelCore: ~Copyable {
             slots.append(Slot())
         }
         load += 1
-        let errorID = takeStreamID()
-        let dataID = takeStreamID()
+        let errorID = takeStreamID(now: now)
+        let dataID = takeStreamID(now: now)
         slots[slot] = Slot(dataID: dataID, errorID: errorID)
         streams.insert(dataID, UInt32(slot) << 1)
         streams.insert(errorID, UInt32(slot) << 1 | 1)
@@ -288,10 +320,14 @@ package struct TunnelCore: ~Copyable {
         return slot
     }
 
-    /// The next id, which must rise, of a worker that takes frames.
-    private mutating func takeStreamID() -> UInt32 {
-        var id = nextStreamID
-        for _ in 0..<WorkerWindow.workerCount where window.isFull(WorkerWindow.worker(of: id)) { id += 2 }
+    /// The next id, which must rise, of the best worker that there is.
+    private mutating func takeStreamID(now: Instant) -> UInt32 {
+        let candidates = (0..<UInt32(WorkerWindow.workerCount)).map { nextStreamID + 2 * $0 }
+        let usable = candidates.filter { id in
+            let worker = WorkerWindow.worker(of: id)
+            return !window.isFull(worker) && !window.isBlocked(worker, at: now)
+        }
+        let id = usable.first { !window.isSuspect(WorkerWindow.worker(of: $0)) } ?? usable.first ?? nextStreamID
         nextStreamID = id + 2
         return id
     }
@@ -307,8 +343,10 @@ package struct TunnelCore: ~Copyable {
     /// The server's worker that a connection's data goes to.
     package func worker(of slot: Int) -> Int { WorkerWindow.worker(of: slots[slot].dataID) }
 
-    /// Whether a pod on this tunnel has stopped reading for good, so that new connections belong elsewhere.
-    package var isStalled: Bool { window.isSilent }
+    /// Whether a worker of the server is stuck with bytes that no pod takes, so that new connections belong elsewhere.
+    package func isStalled(at now: Instant) -> Bool {
+        window.isSilent || (0..<WorkerWindow.workerCount).contains { window.isBlocked($0, at: now) }
+    }
 
     /// Writes the header of a data frame over 8 bytes of `staging`, which the payload follows.
     package mutating func storeDataHeader(
@@ -327,15 +365,22 @@ package struct TunnelCore: ~Copyable {
             isFinal: false
         )
         window.sent(on: id)
+        slots[slot].lastDataFrame = window.sentFrames(WorkerWindow.worker(of: id))
     }
 
     /// Passes the client's end on, behind the data that stands in `staging`.
+    ///
+    /// Where the server's worker takes nothing now, the end follows with ``appendControlFrames(to:now:)``.
     ///
     /// - Parameter staging: has 8 bytes of room.
     package mutating func finish(_ slot: Int, into staging: inout ByteBuffer) {
         guard !slots[slot].hasSentFinish else { return }
         slots[slot].hasSentFinish = true
         let id = slots[slot].dataID
+        guard !window.isFull(WorkerWindow.worker(of: id)) else {
+            owe(OwedEnd(streamID: id, isReset: false))
+            return
+        }
         SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
         window.sent(on: id)
     }
@@ -347,38 +392,56 @@ package struct TunnelCore: ~Copyable {
 
     /// Whether there is something for ``appendControlFrames(to:now:)``.
     package func hasControlFrames(now: Instant) -> Bool {
-        !owedResets.isEmpty || !owedFinishes.isEmpty || !owedPongs.isEmpty || window.isRoundDue
-            || now >= nextKeepAlive
+        !owedPongs.isEmpty || window.isRoundDue || now >= nextKeepAlive
+            || owedEnds.indices.contains { !owedEnds[$0].isEmpty && !window.isFull($0) }
     }
 
     /// Appends as many of the core's own frames as there is room for: once at the end of each turn, behind the data.
+    ///
+    /// Drain ``nextEvent()`` afterwards: where this gives up waiting for a worker, others may send again.
     package mutating func appendControlFrames(to staging: inout ByteBuffer, now: Instant) {
-        while let id = owedResets.last, staging.tailroomBytes >= SPDYFrameWriter.resetBytes {
-            owedResets.removeLast()
-            SPDYFrameWriter.appendReset(streamID: id, status: SPDYResetStatus.cancel, to: &staging)
-            window.sent(on: id)
-        }
-        while let id = owedFinishes.last, staging.tailroomBytes >= SPDYFrameWriter.dataHeaderBytes {
-            owedFinishes.removeLast()
-            SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
-            window.sent(on: id)
-        }
+        appendRound(to: &staging, now: now)
         while let id = owedPongs.last, staging.tailroomBytes >= SPDYFrameWriter.pingBytes {
             owedPongs.removeLast()
             SPDYFrameWriter.appendPing(id: id, to: &staging)
+            window.sendEcho()
         }
+        for worker in owedEnds.indices {
+            while !window.isFull(worker), staging.tailroomBytes >= SPDYFrameWriter.resetBytes,
+                let end = owedEnds[worker].pop()
+            {
+                append(end, to: &staging)
+            }
+        }
+    }
+
+    private mutating func append(_ end: OwedEnd, to staging: inout ByteBuffer) {
+        let id = end.streamID
+        if end.isReset {
+            SPDYFrameWriter.appendReset(streamID: id, status: SPDYResetStatus.cancel, to: &staging)
+        } else {
+            SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
+        }
+        window.sent(on: id)
+    }
+
+    /// Asks every worker, where one owes enough or the tunnel has been silent.
+    private mutating func appendRound(to staging: inout ByteBuffer, now: Instant) {
         let roundBytes = WorkerWindow.workerCount * SPDYFrameWriter.pingBytes
         let isKeepAliveDue = now >= nextKeepAlive
         guard window.isRoundDue || isKeepAliveDue, staging.tailroomBytes >= roundBytes else { return }
         nextKeepAlive = now + Self.keepAlive
-        guard !window.isSilent, window.canSendRound else { return }
+        guard !window.isSilent else { return }
         // An idle tunnel that still owes PONGs has been asked already.
-        if isKeepAliveDue, !window.isRoundDue, window.isAwaitingPongs { return }
-        for _ in 0..<WorkerWindow.workerCount {
-            SPDYFrameWriter.appendPing(id: window.sendPing(), to: &staging)
+        if isKeepAliveDue, !window.isRoundDue, window.isAwaitingPongs {
+            window.stopWaitingForFirstAnswer()
+            noteReadiness()
+            return
         }
-        // This round may have been the last one: then the other workers are no longer held back.
-        if window.isSilent { noteReadiness() }
+        if stallCheck == nil { stallCheck = now + Self.answerMax }
+        for _ in 0..<WorkerWindow.workerCount {
+            SPDYFrameWriter.appendPing(id: window.sendPing(at: now), to: &staging)
+        }
     }
 
     // MARK: Time
@@ -388,6 +451,7 @@ package struct TunnelCore: ~Copyable {
         var earliest = nextKeepAlive
         if let grace = graces.first { earliest = min(earliest, grace) }
         if let discard = discards.first { earliest = min(earliest, discard) }
+        if let stallCheck { earliest = min(earliest, stallCheck) }
         return earliest
     }
 
@@ -400,6 +464,18 @@ package struct TunnelCore: ~Copyable {
         while let due = discards.pop(at: now) {
             guard isCurrent(due) else { continue }
             release(due.slot)
+        }
+        if let due = stallCheck, due <= now {
+            failStalled(now)
+            stallCheck = window.isAwaitingPongs ? now + Self.answerMax : nil
+        }
+    }
+
+    /// Fails the connections that a blocked worker keeps from beginning.
+    private mutating func failStalled(_ now: Instant) {
+        for slot in slots.indices where slots[slot].dataID != 0 && !slots[slot].isReplied {
+            guard window.isSilent(worker(of: slot), for: Self.answerMax, at: now) else { continue }
+            perform(slots[slot].pair.stalled(), on: slot, now: now)
         }
     }
 

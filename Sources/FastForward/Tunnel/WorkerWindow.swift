@@ -7,15 +7,21 @@
 /// before the PING, and a worker that has not proved its last `unackedFramesMax` gets no more.
 ///
 /// A PING takes a place in its worker's queue too and cannot be dealt to another worker. So a blocked worker is
-/// asked `unansweredPingsMax` times at most; after that no worker is asked (``isSilent``) and the window gives up
-/// limiting the other workers: TCP's own back-pressure is what is left, and nobody should put new connections here.
+/// asked `unansweredPingsMax` times at most; after that no worker is asked (``isSilent``), and the window gives up
+/// limiting those that have answered everything: TCP's own back-pressure is what is left for them, and nobody should
+/// put new connections here. A second worker that was blocked by then still owes a PONG and stays limited.
 ///
 /// PINGs go out in rounds of five, one for each worker, when one of them has `framesPerRound` unasked frames.
+///
+/// Servers before Kubernetes 1.32 block a worker for good where a connection ends with bytes for the pod unread (a
+/// refused port; a pod that closes early): nobody takes them, and nothing overtakes them. So a worker is *suspect*
+/// from such an end until it has proved that it took everything: new streams go to others. It is *blocked* when it
+/// stays silent while others answer what they were asked later.
 package struct WorkerWindow: Equatable {
     /// spdystream's `FRAME_WORKERS`.
     package static let workerCount = 5
     /// Frames that a worker may owe: below spdystream's `QUEUE_SIZE` of 50, with room for the PINGs that queue up
-    /// behind them and for the few frames (SYN, FIN, RST) that are never held back.
+    /// behind them and for a few SYN_STREAMs, which are not held back where all workers are full.
     package static let unackedFramesMax = 30
     /// PINGs that one worker may owe.
     package static let unansweredPingsMax = 14
@@ -29,6 +35,10 @@ package struct WorkerWindow: Equatable {
         var asked = 0
         /// Of these, proved taken.
         var acked = 0
+        /// The frames that must be proved taken before the worker is above suspicion.
+        var suspectUntil = 0
+        /// The frames that are worth a round of their own.
+        var askUntil = 0
         /// For each unanswered PING, its place among all and the frames before it; oldest first.
         var pings: [Ping] = []
     }
@@ -36,11 +46,24 @@ package struct WorkerWindow: Equatable {
     private struct Ping: Equatable {
         let index: UInt32
         let sent: Int
+        let sentAt: Instant
     }
 
+    /// How long a worker may be silent, while others answer later PINGs, before it is taken for blocked.
+    package static let silenceMax = TimeSpan.milliseconds(500)
+
+    /// PING ids are odd and have 32 bits; at a multiple of the workers they begin again, in step with the server.
+    private static let pingIndexCount: UInt32 = 0x7FFF_FFFD
+
     private var workers = [Worker](repeating: Worker(), count: workerCount)
-    /// How many PINGs have been sent on this tunnel.
-    private var pingCount: UInt32 = 0
+    /// How many PINGs have been sent on this tunnel, the server's own on their way back among them, modulo
+    /// `pingIndexCount`.
+    private var nextPingIndex: UInt32 = 0
+    /// Whether the server has ever answered.
+    private var hasAnswered = false
+    /// When the latest PING that was answered had been sent.
+    private var latestAnsweredAt = Instant(nanoseconds: 0)
+    private var isLimiting = true
 
     package init() {}
 
@@ -54,8 +77,9 @@ package struct WorkerWindow: Equatable {
 
     /// Whether a worker should get no more data now.
     package func isFull(_ worker: Int) -> Bool {
-        guard owedFrames(worker) >= Self.unackedFramesMax else { return false }
-        return workers[worker].pings.count >= Self.unansweredPingsMax || !isSilent
+        guard isLimiting, owedFrames(worker) >= Self.unackedFramesMax else { return false }
+        // Once none can be asked any more, those that have answered all they were asked are trusted.
+        return !isSilent || !workers[worker].pings.isEmpty
     }
 
     /// Frames that `worker` has not proved taken.
@@ -69,7 +93,35 @@ package struct WorkerWindow: Equatable {
     /// Whether some worker has not been asked about enough frames to ask all.
     package var isRoundDue: Bool {
         guard !isSilent else { return false }
-        return workers.contains { $0.sent - $0.asked >= Self.framesPerRound }
+        return workers.contains { $0.sent - $0.asked >= Self.framesPerRound || $0.askUntil > $0.asked }
+    }
+
+    /// How many frames a worker has been sent; a stream's frames are proved when as many are.
+    package func sentFrames(_ worker: Int) -> Int { workers[worker].sent }
+
+    /// Whether `worker` has proved that it took its first `frames` frames.
+    package func hasTaken(_ worker: Int, frames: Int) -> Bool { workers[worker].acked >= frames }
+
+    /// Keeps new streams away from a worker until it has proved all that it was sent so far.
+    ///
+    /// - Parameter asksNow: whether that is worth a round of PINGs at once.
+    package mutating func suspect(_ worker: Int, asksNow: Bool) {
+        workers[worker].suspectUntil = workers[worker].sent
+        if asksNow { workers[worker].askUntil = workers[worker].sent }
+    }
+
+    /// Whether a connection that ended may have left something in the worker's way.
+    package func isSuspect(_ worker: Int) -> Bool { workers[worker].suspectUntil > workers[worker].acked }
+
+    /// Whether a worker is silent while others have answered later PINGs.
+    package func isBlocked(_ worker: Int, at now: Instant) -> Bool {
+        isSilent(worker, for: Self.silenceMax, at: now)
+    }
+
+    /// Whether a worker has been silent for `span`, while others have answered later PINGs.
+    package func isSilent(_ worker: Int, for span: TimeSpan, at now: Instant) -> Bool {
+        guard let oldest = workers[worker].pings.first else { return false }
+        return oldest.sentAt + span <= now && latestAnsweredAt > oldest.sentAt
     }
 
     /// Whether any worker owes a PONG.
@@ -78,17 +130,32 @@ package struct WorkerWindow: Equatable {
     /// Records the next PING as sent.
     ///
     /// - Returns: its id: odd, as the client's are, and rising.
-    package mutating func sendPing() -> UInt32 {
-        let index = pingCount
-        pingCount += 1
+    package mutating func sendPing(at now: Instant) -> UInt32 {
+        let index = takePingIndex()
         let worker = Int(index % UInt32(Self.workerCount))
         workers[worker].asked = workers[worker].sent
-        workers[worker].pings.append(Ping(index: index, sent: workers[worker].sent))
-        return index &* 2 &+ 1
+        workers[worker].pings.append(Ping(index: index, sent: workers[worker].sent, sentAt: now))
+        return index * 2 + 1
     }
 
-    /// Whether a whole round of PINGs has ids left (31 bits of them).
-    package var canSendRound: Bool { pingCount < UInt32.max / 2 - 8 }
+    /// Records that a PING of the server was sent back.
+    ///
+    /// The server deals it like ours (connection.go, `partitionRoundRobin`), so it takes a place in a queue and a turn.
+    package mutating func sendEcho() {
+        workers[Int(takePingIndex() % UInt32(Self.workerCount))].sent += 1
+    }
+
+    private mutating func takePingIndex() -> UInt32 {
+        defer { nextPingIndex = (nextPingIndex + 1) % Self.pingIndexCount }
+        return nextPingIndex
+    }
+
+    /// Stops limiting if no PING was ever answered: whoever the server is, it does not acknowledge.
+    ///
+    /// TCP's own back-pressure is what is left, until a PONG comes after all.
+    package mutating func stopWaitingForFirstAnswer() {
+        if !hasAnswered { isLimiting = false }
+    }
 
     /// Takes a PONG.
     ///
@@ -99,6 +166,9 @@ package struct WorkerWindow: Equatable {
         let worker = Int(index % UInt32(Self.workerCount))
         // A worker answers in order; a later PONG answers for the ones before.
         guard let place = workers[worker].pings.firstIndex(where: { $0.index == index }) else { return false }
+        hasAnswered = true
+        isLimiting = true
+        latestAnsweredAt = max(latestAnsweredAt, workers[worker].pings[place].sentAt)
         workers[worker].acked = workers[worker].pings[place].sent
         workers[worker].pings.removeFirst(place + 1)
         return true

@@ -33,10 +33,20 @@ package struct WebSocketFrameReader {
     /// Two bytes, a length of eight, a key of four (§5.2).
     package static let headerBytesMax = 14
 
+    private enum Phase {
+        case header
+        /// A data frame's payload is under way.
+        case payload
+        /// A control frame's payload is being gathered.
+        case control(WebSocketOpcode)
+        case closed
+    }
+
     private let role: WebSocketRole
     private let messageOpcode: UInt8
 
-    /// What is left of the payload of the frame under way.
+    private var phase = Phase.header
+    /// What is left of the payload of the frame under way; none between frames.
     private var leftBytes = 0
     /// The key for those bytes, in phase; meaningful for role server only.
     private var mask = WebSocketMask(0)
@@ -44,10 +54,6 @@ package struct WebSocketFrameReader {
     private var isInsideMessage = false
     /// Whether the data frame under way is its message's last.
     private var isLastFrame = false
-    private var isClosed = false
-
-    /// The control frame under way, whose payload is being gathered.
-    private var control: WebSocketOpcode?
     private var controlPayload = WebSocketControlPayload()
 
     /// The beginning of a header that the end of a batch cut.
@@ -73,22 +79,20 @@ package struct WebSocketFrameReader {
         from cursor: inout Int
     ) throws(WebSocketError) -> WebSocketEvent? {
         while true {
-            if leftBytes == 0 && control == nil {
-                guard !isClosed else {
-                    cursor = bytes.byteCount
-                    return nil
-                }
+            switch phase {
+            case .header:
                 guard try readHeader(bytes, from: &cursor) else { return nil }
-                // An empty frame has no bytes to tell of; only that it ends its message matters.
-                if leftBytes == 0 && control == nil && !isLastFrame { continue }
-            } else if cursor == bytes.byteCount {
+            case .payload:
+                // An empty frame that ends a message is told of, though it has no bytes.
+                guard cursor < bytes.byteCount || leftBytes == 0 else { return nil }
+                return readPayload(bytes, from: &cursor)
+            case .control(let opcode):
+                guard gatherControl(bytes, from: &cursor) else { return nil }
+                return try finishControl(opcode)
+            case .closed:
+                cursor = bytes.byteCount
                 return nil
             }
-            if control != nil {
-                guard let event = try readControl(bytes, from: &cursor) else { return nil }
-                return event
-            }
-            if cursor < bytes.byteCount || leftBytes == 0 { return readPayload(bytes, from: &cursor) }
         }
     }
 
@@ -96,8 +100,10 @@ package struct WebSocketFrameReader {
     ///
     /// Throws ``WebSocketError/endedWithoutClose(isInsideFrame:)`` where no CLOSE came before.
     package func finish() throws(WebSocketError) {
-        if !isClosed {
-            throw .endedWithoutClose(isInsideFrame: leftBytes > 0 || control != nil || headerBytes > 0)
+        switch phase {
+        case .closed: break
+        case .header: throw .endedWithoutClose(isInsideFrame: headerBytes > 0)
+        case .payload, .control: throw .endedWithoutClose(isInsideFrame: true)
         }
     }
 
@@ -110,30 +116,32 @@ package struct WebSocketFrameReader {
         if role == .server { mask = mask.advanced(by: range.count) }
         cursor = range.upperBound
         leftBytes -= range.count
+        if leftBytes == 0 { phase = .header }
         return .payload(range, mask: rangeMask, endsMessage: leftBytes == 0 && isLastFrame)
     }
 
-    /// Gathers a control frame's payload; `nil` when more of it is to come.
-    private mutating func readControl(
-        _ bytes: RawSpan,
-        from cursor: inout Int
-    ) throws(WebSocketError) -> WebSocketEvent? {
-        let end = cursor + min(leftBytes, bytes.byteCount - cursor)
-        while cursor < end {
+    /// Gathers what `bytes` holds of a control frame's payload.
+    ///
+    /// - Returns: whether it is whole.
+    private mutating func gatherControl(_ bytes: RawSpan, from cursor: inout Int) -> Bool {
+        while leftBytes > 0 && cursor < bytes.byteCount {
             let key = role == .server ? mask.byte(at: controlPayload.bytes.count) : 0
             controlPayload.append(bytes.byte(at: cursor) ^ key)
             cursor += 1
             leftBytes -= 1
         }
-        guard leftBytes == 0, let opcode = control else { return nil }
+        return leftBytes == 0
+    }
+
+    private mutating func finishControl(_ opcode: WebSocketOpcode) throws(WebSocketError) -> WebSocketEvent {
         let payload = controlPayload
-        control = nil
         controlPayload = WebSocketControlPayload()
+        phase = .header
         switch opcode {
         case .ping: return .ping(payload)
         case .pong: return .pong(payload)
         case .close:
-            isClosed = true
+            phase = .closed
             return try Self.close(payload.bytes)
         case .continuation, .text, .binary: preconditionFailure("a data frame is no control frame")
         }
@@ -242,14 +250,18 @@ package struct WebSocketFrameReader {
             guard payloadBytes < 1 << 63 else { throw .lengthTooLarge(payloadBytes: payloadBytes) }
         }
         if opcode < 8 {
-            try beginData(opcode, isLastFrame: first & 0x80 != 0)
+            try beginData(opcode, isLastFrame: first & 0x80 != 0, isEmpty: payloadBytes == 0)
         } else {
             try beginControl(opcode, isWhole: first & 0x80 != 0, payloadBytes: payloadBytes)
         }
         leftBytes = Int(payloadBytes)
     }
 
-    private mutating func beginData(_ opcode: UInt8, isLastFrame: Bool) throws(WebSocketError) {
+    private mutating func beginData(
+        _ opcode: UInt8,
+        isLastFrame: Bool,
+        isEmpty: Bool
+    ) throws(WebSocketError) {
         if opcode == WebSocketOpcode.continuation.rawValue {
             guard isInsideMessage else { throw .continuationOfNothing }
         } else {
@@ -259,6 +271,8 @@ package struct WebSocketFrameReader {
         }
         self.isLastFrame = isLastFrame
         isInsideMessage = !isLastFrame
+        // An empty frame in the middle of a message says nothing.
+        phase = isEmpty && !isLastFrame ? .header : .payload
     }
 
     private mutating func beginControl(
@@ -271,6 +285,6 @@ package struct WebSocketFrameReader {
         guard payloadBytes <= WebSocketControlPayload.bytesMax else {
             throw .controlFrameTooLong(opcode: opcode, payloadBytes: payloadBytes)
         }
-        control = known
+        phase = .control(known)
     }
 }

@@ -1,7 +1,7 @@
 /// The HTTP exchange that turns a connection into a WebSocket (RFC 6455 §4), for both sides.
 ///
 /// Keys and digests are arguments: the client's key is 16 random bytes in base64, and the accept value is the
-/// base64 of the SHA-1 of ``acceptInput(forKey:)``.
+/// base64 of the SHA-1 of the key and the protocol's own identifier (§4.2.2).
 package enum WebSocketHandshake {
     /// What a server reads in an upgrade request.
     package struct Request: Equatable, Sendable {
@@ -13,11 +13,6 @@ package enum WebSocketHandshake {
 
     /// The version of RFC 6455 (§4.1).
     private static let version = "13"
-
-    /// What is hashed for the accept value: the key and the protocol's own identifier (§1.3).
-    package static func acceptInput(forKey key: String) -> String {
-        key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-    }
 
     // MARK: Client
 

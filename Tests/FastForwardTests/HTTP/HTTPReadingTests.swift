@@ -109,7 +109,9 @@ import Testing
     }
 
     static let broken: [(String, HTTPError)] = [
-        ("SSH-2.0-OpenSSH_9.2\r\n", .notHTTP(start: "SSH-2.0-OpenSSH_9.2")),
+        ("SSH-2.0-OpenSSH_9.2\r\n", .notHTTP(start: "SSH-2")),
+        ("\u{15}\u{3}\u{1}\0\u{2}\u{2}\u{16}", .notHTTP(start: "?????")),
+        ("220\r\n", .notHTTP(start: "220")),
         ("HTTP/1.1 2000 OK\r\n", .notHTTP(start: "HTTP/1.1 2000 OK")),
         ("HTTP/1.1 099 OK\r\n", .notHTTP(start: "HTTP/1.1 099 OK")),
         ("HTTP/1.1\r\n", .notHTTP(start: "HTTP/1.1")),

@@ -93,6 +93,16 @@ import Testing
         #expect(!fields.contains("up", in: "Connection"))
     }
 
+    @Test func `a credential is not printed, with the head neither`() {
+        let head = HTTPRequestHead(
+            method: "GET",
+            target: "/",
+            fields: ["authorization": "Bearer t0ken", "Host": "a"]
+        )
+        #expect(head.fields.description == "authorization: …\nHost: a")
+        #expect(!"\(head)".contains("t0ken"))
+    }
+
     @Test func `setting a field leaves one of its name`() {
         var fields = fields
         fields.set("A", "3")

@@ -92,10 +92,6 @@ import Testing
     }
 
     @Test func `a client and a server agree, over the wire`() throws {
-        #expect(
-            WebSocketHandshake.acceptInput(forKey: Self.key)
-                == "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-        )
         let requestBytes = try written { buffer in try Self.request().append(to: &buffer) }
         let heads = try readRequestHeads([requestBytes])
         let upgrade = try WebSocketHandshake.read(heads[0])
