@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 )
@@ -13,7 +14,7 @@ var started = time.Now().UTC().Format(time.RFC3339)
 
 // containerID is what a runtime calls the one container of a pod; error texts name it too.
 func containerID(pod string) string {
-	return fmt.Sprintf("%064x", []byte(fmt.Sprintf("%032s", pod)))
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(pod)))
 }
 
 // ports are the named ports of the pod, as the process of the pod serves them.
@@ -28,7 +29,7 @@ var ports = []struct {
 func metadata(name, suffix string, labels object) object {
 	return object{
 		"name": name, "namespace": "default", "labels": labels, "resourceVersion": "2980",
-		"uid":               fmt.Sprintf("1c677156-3d7b-4fd8-a02a-%012x", []byte(fmt.Sprintf("%06.6s", name+suffix))),
+		"uid":               "1c677156-3d7b-4fd8-a02a-" + containerID(name + suffix)[:12],
 		"creationTimestamp": started,
 	}
 }

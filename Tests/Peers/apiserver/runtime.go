@@ -151,6 +151,8 @@ func forwardIdeally(pair *streamPair, target pod, port int, s *state) {
 			connection.CloseWrite()
 		}
 		toPod <- err
+		// What still comes is for nobody; unread, it would block a worker of the tunnel.
+		io.Copy(io.Discard, pair.data)
 	}()
 
 	_, err = io.Copy(pair.data, connection)

@@ -60,10 +60,10 @@ type tunnel struct {
 
 	// writing is held while a piece is written to the client, so that a cut falls between two pieces or inside one.
 	writing sync.Mutex
-	// cutting asks the writer to write half of its next piece and then to close.
-	cutting atomic.Bool
-	closed  chan struct{}
-	once    sync.Once
+	// cutting asks the writer to write half of its next piece and then to close; resetting says by a reset.
+	cutting, resetting atomic.Bool
+	closed             chan struct{}
+	once               sync.Once
 }
 
 func (server *apiServer) newTunnel(client net.Conn, target pod) (*tunnel, error) {
@@ -89,6 +89,7 @@ func (t *tunnel) close() {
 
 // cut ends the tunnel in the middle of a frame, without the ends that TLS and WebSocket have for it.
 func (t *tunnel) cut(reset bool) {
+	t.resetting.Store(reset)
 	t.cutting.Store(true)
 	select {
 	case <-t.closed:
@@ -101,14 +102,14 @@ func (t *tunnel) cut(reset bool) {
 			t.writing.Unlock()
 		}
 	}
-	t.abort(reset)
+	t.abort()
 }
 
 // abort closes the TCP connection under TLS.
-func (t *tunnel) abort(reset bool) {
+func (t *tunnel) abort() {
 	if secure, ok := t.client.(*tls.Conn); ok {
 		if plain, ok := secure.NetConn().(*net.TCPConn); ok {
-			if reset {
+			if t.resetting.Load() {
 				plain.SetLinger(0)
 			}
 			plain.Close()
@@ -128,7 +129,7 @@ func (t *tunnel) copyToClient(write, writeHalf func([]byte) error) {
 			if t.cutting.Load() {
 				writeHalf(buffer[:n])
 				t.writing.Unlock()
-				t.abort(false)
+				t.abort()
 				return
 			}
 			failure := write(buffer[:n])
