@@ -1,0 +1,129 @@
+import FastForward
+
+/// Failures on demand and counts, for tests: plain HTTP on a loopback port of its own.
+///
+///     GET  /stats
+///     POST /cut?tunnel=all&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
+///          /answer?status=normal|500|garbage|hang        /create?pod=NAME      /delete?pod=NAME
+///          /phase?pod=NAME&phase=Pending|Running|Succeeded|Failed
+final class AdminServer {
+    private let listener: Listener
+    let url: String
+
+    init(cluster: Cluster) throws {
+        guard let address = SocketAddress(ip: "127.0.0.1", port: 0) else {
+            throw LoopError(code: LoopError.addressNotAvailable, attempt: "listen on 127.0.0.1")
+        }
+        listener = try Listener(loop: cluster.loop, address: address) { [unowned cluster] listener in
+            let connection = AdminConnection(cluster: cluster)
+            do throws(LoopError) {
+                try listener.accept(into: connection.transport)
+                connection.transport.startReading()
+            } catch {
+                connection.transport.close()
+            }
+        }
+        url = "http://\(listener.address)"
+    }
+
+    func close() { listener.close() }
+}
+
+/// One client of the admin port; a request to a connection or several.
+private final class AdminConnection: TransportOwner {
+    private unowned let cluster: Cluster
+    let transport: OwnedTransport
+    private var reader = HTTPRequestReader()
+    private var closesWhenSent = false
+
+    init(cluster: Cluster) {
+        self.cluster = cluster
+        transport = OwnedTransport(loop: cluster.loop)
+        transport.owner = self
+    }
+
+    func prepareRead() -> BufferBox? {
+        cluster.loop.receiveBox.buffer.clear()
+        return cluster.loop.receiveBox
+    }
+
+    func received(_ count: Int) {
+        let box = cluster.loop.receiveBox
+        box.buffer.commit(count)
+        defer { box.buffer.clear() }
+        var cursor = 0
+        do throws(HTTPError) {
+            while let request = try reader.next(in: box.buffer, from: &cursor) {
+                answer(request).send(to: request, pool: cluster.loop.pool) { transport.output.append($0) }
+                transport.flush()
+                guard request.isPersistent else { return closeWhenSent() }
+            }
+        } catch {
+            transport.close()
+        }
+    }
+
+    func receivedEnd(_ error: LoopError?) { closeWhenSent() }
+
+    func outputProgressed() { if closesWhenSent { closeWhenSent() } }
+
+    func outputFailed(_ error: LoopError) { transport.close() }
+
+    private func closeWhenSent() {
+        closesWhenSent = true
+        if transport.output.isEmpty { transport.close() }
+    }
+
+    private func answer(_ request: HTTPRequestHead) -> HTTPAnswer {
+        let (path, query) = splitTarget(request.target)
+        if path == "/stats" { return .json(statistics) }
+        guard request.method == "POST" else { return .text(405, "Method Not Allowed", "POST it\n") }
+        let isOn = query["on"] != "0"
+        let pod = query["pod"].flatMap { cluster.pod(named: $0) }
+        switch path {
+        case "/cut": for tunnel in cluster.allTunnels { tunnel.cut(byReset: query["how"] != "fin") }
+        case "/goaway": for tunnel in cluster.allTunnels { tunnel.goAway() }
+        case "/drop-pings": cluster.failures.dropsPings = isOn
+        case "/stall":
+            cluster.failures.stallsTunnels = isOn
+            for tunnel in cluster.allTunnels { tunnel.applyStall() }
+        case "/answer":
+            guard let answer = Failures.Answer(rawValue: query["status"] ?? "normal") else {
+                return .text(400, "Bad Request", "status: normal, 500, garbage or hang\n")
+            }
+            cluster.failures.answer = answer
+        case "/phase":
+            guard let pod, let phase = query["phase"].flatMap({ Pod.Phase(rawValue: $0) }) else {
+                return .text(400, "Bad Request", "pod and phase: one that exists\n")
+            }
+            cluster.setPhase(phase, of: pod)
+        case "/delete":
+            guard let pod else { return .text(400, "Bad Request", "pod: one that exists\n") }
+            cluster.delete(pod)
+        case "/create":
+            guard pod == nil, let name = query["pod"], (try? cluster.create(name)) != nil else {
+                return .text(400, "Bad Request", "pod: a name that is free\n")
+            }
+        default: return .text(404, "Not Found", "404 page not found\n")
+        }
+        return .text(200, "OK", "done\n")
+    }
+
+    private var statistics: JSON {
+        let statistics = cluster.statistics
+        let tunnels = cluster.allTunnels
+        return [
+            "tunnels": .number(tunnels.count),
+            "streams": .number(tunnels.reduce(0) { $0 + $1.pairs.streamCount }),
+            "tunnelsOpened": .number(statistics.tunnelsOpened), "requests": .number(statistics.requests),
+            "connections": .number(statistics.connectionsOpened),
+            "connectionsFailed": .number(statistics.connectionsFailed),
+            "bytesToPods": .number(statistics.bytesToPods),
+            "bytesFromPods": .number(statistics.bytesFromPods),
+            "bytesReceived": .number(statistics.bytesReceived),
+            "buffers": .number(cluster.loop.pool.outstanding),
+            "bufferBytes": .number(cluster.loop.pool.outstandingBytes),
+            "rss": .number(Host.residentBytes() ?? 0),
+        ]
+    }
+}

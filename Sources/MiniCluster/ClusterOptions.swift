@@ -1,0 +1,67 @@
+/// How a container runtime ends connections.
+package enum RuntimeDialect: String, Sendable, CaseIterable {
+    /// A half-close is passed on to the pod and back; the error stream ends when both directions have.
+    case ideal
+    /// containerd 1.6: FIN on data, the text if any, FIN on error; a second after the first direction's end.
+    case containerd16 = "containerd-1.6"
+    /// Streaming code since Kubernetes 1.32: the text, then a reset of both streams.
+    case streaming132 = "streaming-1.32"
+}
+
+/// What a cluster is to be like.
+package struct ClusterOptions {
+    /// What certificate the API server shows.
+    package enum Certificate {
+        case valid
+        case expired
+        /// For this host name only, which is not the one in the kubeconfig.
+        case named(String)
+    }
+
+    /// Where the kubeconfigs go.
+    package var directory: String
+    /// The API server's port; 0: any free one.
+    package var port: UInt16 = 0
+    package var runtime = RuntimeDialect.ideal
+    package var podNames = ["demo"]
+    /// OpenSSL's names of the TLS 1.3 ciphers; nil: the usual ones.
+    package var cipherSuites: String?
+    package var certificate = Certificate.valid
+    /// Whether failures can be asked for, on a port of its own.
+    package var hasAdmin = false
+    /// Tells a person what went wrong.
+    package var report: (String) -> Void = { _ in }
+
+    package init(directory: String) {
+        self.directory = directory
+    }
+}
+
+/// What happened so far.
+final class Statistics {
+    var requests = 0
+    var bytesReceived = 0
+    var tunnelsOpened = 0
+    /// Pairs of streams that were connected to a pod, or were to be.
+    var connectionsOpened = 0
+    var connectionsFailed = 0
+    var bytesToPods = 0
+    var bytesFromPods = 0
+}
+
+/// What goes wrong on purpose.
+struct Failures {
+    enum Answer: String {
+        case normal
+        case internalError = "500"
+        case garbage
+        case silence = "hang"
+    }
+
+    /// How API requests are answered.
+    var answer = Answer.normal
+    /// PINGs of clients are not answered.
+    var dropsPings = false
+    /// Tunnels are not read.
+    var stallsTunnels = false
+}

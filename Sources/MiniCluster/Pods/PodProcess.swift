@@ -1,0 +1,128 @@
+import FastForward
+
+/// A pod of the cluster: what the API shows of it, and the process that is it.
+final class Pod {
+    /// What the API calls a pod's stage of life; a subset of Kubernetes' own.
+    enum Phase: String {
+        case pending = "Pending"
+        case running = "Running"
+        case succeeded = "Succeeded"
+        case failed = "Failed"
+    }
+
+    let name: String
+    /// Unlike that of any other pod, also of an earlier one of this name.
+    let uid: String
+    let containerID: String
+    fileprivate(set) var address = ""
+    var phase = Phase.pending
+    fileprivate var process: ChildProcess?
+    fileprivate var attemptsLeft = 20
+
+    init(name: String) {
+        self.name = name
+        uid = Self.randomHexadecimal(digits: 32, dashesAt: [8, 12, 16, 20])
+        containerID = Self.randomHexadecimal(digits: 64, dashesAt: [])
+    }
+
+    private static func randomHexadecimal(digits: Int, dashesAt: Set<Int>) -> String {
+        var text = ""
+        for index in 0..<digits {
+            if dashesAt.contains(index) { text += "-" }
+            text += String(UInt8.random(in: 0..<16), radix: 16)
+        }
+        return text
+    }
+}
+
+/// Starts the processes of pods and waits for their word.
+final class PodStarter {
+    /// How a pod's process says that its address is taken.
+    static let addressInUseStatus: Int64 = 98
+
+    private let loop: EventLoop
+    private let leashListener: Listener
+    private var pods: [Pod] = []
+    private let whenReady: (Pod) -> Void
+    private let whenEnded: (Pod, ChildProcess.End) -> Void
+
+    /// Listens for the leashes of pods.
+    ///
+    /// - Parameters:
+    ///   - whenReady: called when a pod listens on its address.
+    ///   - whenEnded: called when a pod's process has ended, for any reason but a taken address.
+    init(
+        loop: EventLoop,
+        whenReady: @escaping (Pod) -> Void,
+        whenEnded: @escaping (Pod, ChildProcess.End) -> Void
+    ) throws(LoopError) {
+        self.loop = loop
+        self.whenReady = whenReady
+        self.whenEnded = whenEnded
+        let relay = LeashRelay()
+        leashListener = try Listener(loop: loop, address: try Self.loopback()) { listener in
+            let leash = Leash(loop: listener.loop) { relay.starter?.podIsReady(address: $0) }
+            do throws(LoopError) {
+                try listener.accept(into: leash.transport)
+                leash.transport.startReading()
+            } catch {
+                leash.transport.close()
+            }
+        }
+        relay.starter = self
+    }
+
+    private static func loopback() throws(LoopError) -> SocketAddress {
+        guard let address = SocketAddress(ip: "127.0.0.1", port: 0) else {
+            throw LoopError(code: LoopError.addressNotAvailable, attempt: "listen on 127.0.0.1")
+        }
+        return address
+    }
+
+    /// Starts the pod's process on an address drawn at random.
+    func start(_ pod: Pod) throws(LoopError) {
+        if !pods.contains(where: { $0 === pod }) { pods.append(pod) }
+        // Any address of 127.0.0.0/8 is this host; the lowest ones are in common use.
+        let parts = (0..<3).map { _ in String(UInt8.random(in: 2...254)) }
+        pod.address = "127." + parts.joined(separator: ".")
+        pod.process = try ChildProcess(
+            loop: loop,
+            arguments: [
+                "/proc/self/exe", "pod", "--address", pod.address, "--leash",
+                leashListener.address.description, "--greeting", "hello from \(pod.name)",
+            ],
+            standardInput: 0,
+            standardOutput: 2
+        ) { [weak self] end in self?.podEnded(pod, end) }
+    }
+
+    /// Ends the pod's process, as the kernel does it: at once.
+    func kill(_ pod: Pod) { pod.process?.kill(9) }
+
+    /// Ends all pods and listens no more.
+    func stop() {
+        leashListener.close()
+        for pod in pods { kill(pod) }
+    }
+
+    private func podIsReady(address: String) {
+        guard let pod = pods.first(where: { $0.address == address && $0.process != nil }) else { return }
+        pod.phase = .running
+        whenReady(pod)
+    }
+
+    private func podEnded(_ pod: Pod, _ end: ChildProcess.End) {
+        pod.process = nil
+        if end == .exited(Self.addressInUseStatus), pod.attemptsLeft > 0 {
+            pod.attemptsLeft -= 1
+            if (try? start(pod)) != nil { return }
+        }
+        pods.removeAll { $0 === pod }
+        whenEnded(pod, end)
+    }
+}
+
+/// Breaks the circle between a starter and its listener's handler.
+private final class LeashRelay {
+    weak var starter: PodStarter?
+}

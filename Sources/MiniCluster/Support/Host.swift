@@ -1,0 +1,57 @@
+import FoundationEssentials
+
+/// What this program asks of the host beside sockets: files and the time of day; the only file that uses Foundation.
+enum Host {
+    /// A file that could not be written.
+    struct FileError: Error, CustomStringConvertible {
+        let path: String
+        let reason: String
+        var description: String { "cannot write \(path): \(reason)" }
+    }
+
+    /// The time of day as Kubernetes writes it, such as `2026-11-24T22:04:28Z`.
+    static func timestamp() -> String { Date.now.formatted(.iso8601) }
+
+    /// Makes a directory, unless it is there.
+    static func makeDirectory(_ path: String) throws(FileError) {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw FileError(path: path, reason: "\(error)")
+        }
+    }
+
+    /// Writes a file that only its owner can read, in one step: a reader sees the old one or the new one.
+    static func writeSecret(_ text: String, to path: String) throws(FileError) {
+        let draft = "\(path).new"
+        do {
+            // Empty at first: the contents come when nobody else can read them.
+            try? FileManager.default.removeItem(atPath: draft)
+            guard
+                FileManager.default.createFile(
+                    atPath: draft,
+                    contents: nil,
+                    attributes: [.posixPermissions: 0o600]
+                )
+            else {
+                throw FileError(path: path, reason: "the file cannot be made (does the directory exist?)")
+            }
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: draft)
+            try Data(text.utf8).write(to: URL(filePath: draft))
+            if FileManager.default.fileExists(atPath: path) {
+                try FileManager.default.removeItem(atPath: path)
+            }
+            try FileManager.default.moveItem(atPath: draft, toPath: path)
+        } catch {
+            throw FileError(path: path, reason: "\(error)")
+        }
+    }
+
+    /// The memory of this process that is in use, in bytes; nil where the host does not say.
+    static func residentBytes() -> Int? {
+        // statm counts pages of 4 KiB: total, resident, …
+        guard let bytes = FileManager.default.contents(atPath: "/proc/self/statm") else { return nil }
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        return words.count > 1 ? Int(words[1]).map { $0 * 4096 } : nil
+    }
+}
