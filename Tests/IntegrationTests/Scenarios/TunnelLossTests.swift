@@ -7,20 +7,18 @@ extension Integration {
         func `clients see a reset, and ffwd goes on`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, 7001)
-                // Some in the middle of a download that would take long, some idle.
+                // Some idle, then one in the middle of a download that it has ceased to read.
                 var sockets: [ClientSocket] = []
-                for _ in 0..<6 {
-                    let socket = try scenario.connect(to: forward[7001])
-                    try socket.send([0, 0, 0, 16, 0, 0, 0, 0])
-                    _ = try socket.receive(100_000)
-                    sockets.append(socket)
-                }
-                for _ in 0..<6 {
+                for _ in 0..<12 {
                     let socket = try scenario.connect(to: forward[7000])
                     try socket.send("x")
                     _ = try socket.receive(1)
                     sockets.append(socket)
                 }
+                let download = try scenario.connect(to: forward[7001])
+                try download.send([0, 0, 0, 16, 0, 0, 0, 0])
+                _ = try download.receive(100_000)
+                sockets.append(download)
                 try scenario.cluster.cutTunnels()
                 for socket in sockets {
                     #expect(socket.receiveToEnd().ending == .reset)

@@ -28,7 +28,7 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
 
     /// Both servers, in each of the dialects.
     static func all(_ runtimes: Runtime...) -> [Self] {
-        [Server.goPeer].flatMap { server in runtimes.map { Self(server: server, runtime: $0) } }
+        Server.allCases.flatMap { server in runtimes.map { Self(server: server, runtime: $0) } }
     }
 
     static let everything = all(.ideal, .containerd, .streaming)

@@ -137,6 +137,19 @@ final class Scenario {
         }
     }
 
+    /// Waits until the process has read bulk, and reads no more of it.
+    func waitForStandstill(of process: Subprocess, after bytes: Int) throws {
+        var last = 0
+        var quietRounds = 0
+        try poll(for: "a standstill of \(process.name)") {
+            let now = try process.bytesRead()
+            // A ping's answer is not bulk.
+            quietRounds = now >= bytes && now - last < 4096 ? quietRounds + 1 : 0
+            last = now
+            return quietRounds == 10
+        }
+    }
+
     // MARK: What is not there as a program
 
     /// A TCP server that treats each connection as `handler` does.

@@ -108,7 +108,9 @@ final class Subprocess: @unchecked Sendable {
 
     /// What it has said, for a failure's message.
     var transcript: String {
-        "stdout of \(name):\n\(output.text.suffix(2000))\nstderr of \(name):\n\(errors.text.suffix(4000))"
+        let state = changed.withLock { exit.map { "ended with \($0)" } ?? "still runs" }
+        return
+            "\(name) \(state)\nstdout of \(name):\n\(output.text.suffix(2000))\nstderr of \(name):\n\(errors.text.suffix(4000))"
     }
 
     func send(signal: Int32) {
@@ -141,6 +143,15 @@ final class Subprocess: @unchecked Sendable {
             if fields.count >= 2, let kibibytes = Int(fields[1]) { return kibibytes * 1024 }
         }
         throw ScenarioError("no VmRSS of process \(pid)")
+    }
+
+    /// How many bytes it has read so far, from files, pipes and sockets.
+    func bytesRead() throws -> Int {
+        let counts = try String(contentsOfFile: "/proc/\(pid)/io", encoding: .utf8)
+        for line in counts.split(separator: "\n") where line.hasPrefix("rchar: ") {
+            if let bytes = Int(line.dropFirst(7)) { return bytes }
+        }
+        throw ScenarioError("no rchar of process \(pid)")
     }
 
     func openDescriptors() throws -> Int {
