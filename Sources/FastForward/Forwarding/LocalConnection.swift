@@ -200,13 +200,14 @@ final class LocalConnection: Transport {
             break
         case .ending:
             fromPod = .ended
-            shutdownWriting()
-            if hasClientEnded {
-                // A half-closed pod may still be reading what was passed on; the client needs nothing more.
-                if tunnel == nil { close() }
-            } else if tunnel == nil {
-                depart(until: loop.now + Self.lingerMax)
+            guard !hasClientEnded || tunnel != nil else {
+                // Nothing is left either way: the close itself is the end that the client waits for.
+                close()
+                return
             }
+            // A half-closed pod may still be reading what was passed on; the client has all it gets.
+            shutdownWriting()
+            if !hasClientEnded, tunnel == nil { depart(until: loop.now + Self.lingerMax) }
         case .failing:
             guard unacknowledgedBytes > 0 else {
                 close()
