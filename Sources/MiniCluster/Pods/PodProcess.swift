@@ -14,13 +14,16 @@ final class Pod {
     /// Unlike that of any other pod, also of an earlier one of this name.
     let uid: String
     let containerID: String
+    /// The container runtime's name, as it stands in front of the container's id in the pod's status.
+    let runtimeName: String
     fileprivate(set) var address = ""
     var phase = Phase.pending
     fileprivate var process: ChildProcess?
     fileprivate var attemptsLeft = 20
 
-    init(name: String) {
+    init(name: String, dialect: RuntimeDialect) {
         self.name = name
+        runtimeName = dialect.runtimeName
         uid = Self.randomHexadecimal(digits: 32, dashesAt: [8, 12, 16, 20])
         containerID = Self.randomHexadecimal(digits: 64, dashesAt: [])
     }
