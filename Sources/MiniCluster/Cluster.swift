@@ -67,7 +67,7 @@ package final class Cluster {
             try starter.start(pod)
         }
         // A pod that no node has taken, as there is one in most clusters.
-        pods.append(Pod(name: "pending"))
+        pods.append(Pod(name: "pending", label: "pending"))
     }
 
     /// Ends the pods and every connection; the loop runs out of work then.
@@ -134,7 +134,7 @@ package final class Cluster {
     func watchEnded(_ watch: APIExchange) { watches.removeAll { $0 === watch } }
 
     private func tellWatches(_ type: String, _ pod: Pod) {
-        for watch in watches { watch.sendEvent(type, objects.pod(pod)) }
+        for watch in watches { watch.tell(type, pod) }
     }
 
     // MARK: Listening

@@ -18,7 +18,7 @@ struct APIObjects {
             "metadata": [
                 "name": .string(pod.name), "namespace": "default", "uid": .string(pod.uid),
                 "resourceVersion": .string(String(resourceVersion)), "creationTimestamp": .string(started),
-                "labels": ["app": .string(pod.phase == .pending ? pod.name : "demo")],
+                "labels": ["app": .string(pod.label)],
             ],
             "spec": .object(spec(pod)), "status": .object(status(pod)),
         ]

@@ -11,6 +11,8 @@ final class Pod {
     }
 
     let name: String
+    /// The value of the label `app`, by which the service finds its pods.
+    let label: String
     /// Unlike that of any other pod, also of an earlier one of this name.
     let uid: String
     let containerID: String
@@ -19,8 +21,9 @@ final class Pod {
     fileprivate var process: ChildProcess?
     fileprivate var attemptsLeft = 20
 
-    init(name: String) {
+    init(name: String, label: String = "demo") {
         self.name = name
+        self.label = label
         uid = Self.randomHexadecimal(digits: 32, dashesAt: [8, 12, 16, 20])
         containerID = Self.randomHexadecimal(digits: 64, dashesAt: [])
     }
