@@ -115,7 +115,13 @@ package final class TunnelSet: Tunnel.Owner {
             if mayGrow { openTunnel() }
             return
         }
-        if mayGrow, best.load > 0 || best.isSuspect { openTunnel() }
+        if best.isSuspect, mayGrow || isOpening {
+            // Whatever may be in the way there, a fresh tunnel has nothing of it.
+            wait(local)
+            if mayGrow { openTunnel() }
+            return
+        }
+        if mayGrow, best.load > 0 { openTunnel() }
         open(local, on: best)
     }
 
