@@ -44,7 +44,7 @@ test: ## Run all tests; one suite: make test FILTER=WebSocket
 format: ## Rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive $(FORMATTED)
 
-fuzz: ## Fuzz each decoder for SECONDS seconds; one: make fuzz TARGET=FuzzSPDY
+fuzz: ## Fuzz each decoder for SECONDS seconds; one: make fuzz TARGET=spdy
 	@scripts/fuzz $(SECONDS) $(TARGET)
 
 sanitize: ## Run the tests under the address and the thread sanitizer
