@@ -68,5 +68,8 @@ enum Walls {
         "Sources/FastForward/Buffers/BufferPool.swift",
     ]
 
+    /// The one place that may wait for a time: it asks foreign programs for what no event tells.
+    static let maySleep = ["Tests/IntegrationTests/Support/Scenario.swift"]
+
     static let linesMax = 600
 }
