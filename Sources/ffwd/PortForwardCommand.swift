@@ -29,6 +29,11 @@ struct PortForwardCommand: ParsableCommand {
     @Option(help: "Addresses to listen on (comma separated, may be repeated): IP addresses or localhost.")
     var address: [String] = ["localhost"]
 
+    @Option(
+        help: "The way into the API server: auto, websocket (Kubernetes 1.30 or newer) or spdy (any version)."
+    )
+    var transport: Transport = .auto
+
     @Argument(help: ArgumentHelp("The pod and its ports.", valueName: "pod/NAME [LOCAL:]REMOTE"))
     var arguments: [String] = []
 
@@ -51,8 +56,24 @@ struct PortForwardCommand: ParsableCommand {
             access: access,
             pod: try target.podName(),
             ports: ports,
-            addresses: addresses.isEmpty ? ["localhost"] : addresses
+            addresses: addresses.isEmpty ? ["localhost"] : addresses,
+            ways: transport.ways(environment: environment)
         )
+    }
+}
+
+/// Which ways into the API server are tried.
+enum Transport: String, ExpressibleByArgument, CaseIterable {
+    case auto, websocket, spdy
+
+    /// The ways in their order; `KUBECTL_PORT_FORWARD_WEBSOCKETS=false` is kubectl's switch for the first.
+    func ways(environment: [String: String]) -> [TunnelWay] {
+        switch self {
+        case .auto where environment["KUBECTL_PORT_FORWARD_WEBSOCKETS"] == "false": [.spdy]
+        case .auto: TunnelWay.allCases
+        case .websocket: [.webSocket]
+        case .spdy: [.spdy]
+        }
     }
 }
 

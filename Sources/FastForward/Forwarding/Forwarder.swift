@@ -10,8 +10,17 @@ package final class Forwarder {
         package var ports: [PortArgument]
         /// IP addresses, or `localhost` for both loopback addresses.
         package var addresses: [String]
+        /// The ways into the API server, in the order in which they are tried.
+        package var ways: [TunnelWay]
 
-        package init(access: ClusterAccess, pod: String, ports: [PortArgument], addresses: [String]) {
+        package init(
+            access: ClusterAccess,
+            pod: String,
+            ports: [PortArgument],
+            addresses: [String],
+            ways: [TunnelWay] = TunnelWay.allCases
+        ) {
+            self.ways = ways
             self.access = access
             self.pod = pod
             self.ports = ports
@@ -65,7 +74,8 @@ package final class Forwarder {
             loop: loop,
             endpoint: endpoint,
             path: .portForward(pod: request.pod, namespace: namespace, at: server),
-            pod: request.pod
+            pod: request.pod,
+            ways: request.ways
         ) { [weak self] event in self?.tunnelSetReported(event) }
         self.tunnels = tunnels
         podRequest = APIRequest(

@@ -19,7 +19,6 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     private static let readBytesMin = 64 * 1024
     /// What of a refusal's body is kept, in bytes.
     private static let refusalBytesMax = 64 * 1024
-    private static let subprotocol = "SPDY/3.1+portforward.k8s.io"
 
     /// What the set that a tunnel belongs to has to know.
     package protocol Owner: AnyObject {
@@ -36,7 +35,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
 
     private var core: TunnelCore
     private var headReader = HTTPResponseHeadReader()
-    private var expectedAccept = ""
+    private let upgrade: TunnelUpgrade
     private var refusal: HTTPResponseHead?
     private var refusalReader: HTTPBodyReader?
     private var refusalBody: [UInt8] = []
@@ -62,6 +61,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
         endpoint: UpstreamEndpoint,
         path: APIPath,
         pod: String,
+        way: TunnelWay,
         keys: RandomKeys,
         owner: any Owner
     ) {
@@ -69,16 +69,26 @@ package final class Tunnel: UpstreamConnection, TurnWork {
         self.pod = pod
         self.keys = keys
         self.owner = owner
-        core = TunnelCore(now: loop.now)
+        let key = Digests.randomWebSocketKey()
+        upgrade = TunnelUpgrade(way: way, key: key, expectedAccept: Digests.webSocketAccept(forKey: key))
+        core = TunnelCore(way: way, now: loop.now)
         super.init(loop: loop, endpoint: endpoint)
     }
 
+    /// How it was, or is to be, made.
+    package var way: TunnelWay { upgrade.way }
     /// Whether connections can be opened on it now.
     package var isOpen: Bool { hasUpgraded && isUpstreamOpen && !core.isGoingAway }
-    /// Whether a client or a pod that does not move holds up the others.
+    /// Whether it is still on its way to be opened.
+    package var isOpening: Bool { !hasUpgraded && !isUpstreamClosed }
+    /// Whether it only ends what it carries: the server said so, its ids are used up, or the server is stuck.
+    package var isRetiring: Bool { hasUpgraded && (core.isGoingAway || isStalled) }
+    /// Whether a client that does not read holds up the others.
     package var isHeldUpNow: Bool { isHeldUp }
     /// Whether the server is stuck with bytes that a pod does not take.
     package var isStalled: Bool { core.isStalled(at: loop.now) }
+    /// Whether connections that failed may have left something in everybody's way.
+    package var isSuspect: Bool { core.isWhollySuspect }
     /// Clients that it carries.
     package private(set) var liveCount = 0
     /// Connections on it, the discarding ones among them.
@@ -88,13 +98,9 @@ package final class Tunnel: UpstreamConnection, TurnWork {
 
     package override func upstreamOpened() {
         do {
-            let key = Digests.randomWebSocketKey()
-            expectedAccept = Digests.webSocketAccept(forKey: key)
-            let request = WebSocketHandshake.request(
+            let request = upgrade.request(
                 target: path.description,
-                fields: try endpoint.requestFields(at: loop.now),
-                key: key,
-                subprotocols: [Self.subprotocol]
+                fields: try endpoint.requestFields(at: loop.now)
             )
             var buffer = loop.pool.take(request.encodedBytes)
             try request.append(to: &buffer)
@@ -132,15 +138,11 @@ package final class Tunnel: UpstreamConnection, TurnWork {
             }
             guard head.status == 101 else {
                 refusal = head
-                refusalReader = try HTTPBodyReader(of: head, toMethod: "GET")
+                refusalReader = try HTTPBodyReader(of: head, toMethod: upgrade.method)
                 break
             }
-            do throws(WebSocketError) {
-                _ = try WebSocketHandshake.verify(
-                    head,
-                    expectedAccept: expectedAccept,
-                    offered: [Self.subprotocol]
-                )
+            do throws(TunnelUpgrade.Failure) {
+                try upgrade.verify(head)
             } catch {
                 fail(.handshake(server: serverText, error))
                 return false
@@ -265,6 +267,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
         let isHeldNow = holdingCount > 0 || fromPodGate.isPaused
         guard isHeldNow != isHeldUp else { return }
         isHeldUp = isHeldNow
+        core.readingChanged(to: !isHeldNow, at: loop.now)
         if isHeldNow {
             pauseUpstream()
         } else {
@@ -359,15 +362,20 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     /// Makes what is staged one WebSocket message and encrypts it.
     private func sealStaging() {
         guard let staging, !staging.buffer.isEmpty else { return }
-        guard let key = nextKey() else { return }
-        WebSocketFrameWriter.prependHeader(to: &staging.buffer, key: key)
+        switch way {
+        case .webSocket:
+            guard let key = nextKey() else { return }
+            WebSocketFrameWriter.prependHeader(to: &staging.buffer, key: key)
+        case .spdy:
+            break
+        }
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
         _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks)
     }
 
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
-        guard let key = nextKey() else { return }
+        guard way == .webSocket, let key = nextKey() else { return }
         var buffer = loop.pool.take(WebSocketFrameWriter.controlFrameBytesMax)
         WebSocketFrameWriter.appendControl(opcode, payload, key: key, to: &buffer)
         sendUpstream(buffer.bytes)

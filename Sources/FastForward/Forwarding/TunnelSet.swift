@@ -7,8 +7,8 @@
 package final class TunnelSet: Tunnel.Owner {
     /// How many tunnels one pod gets at most: each costs the servers a handshake and a few goroutines.
     package static let tunnelsMax = 8
-    /// How many there may be with those on which the server is stuck: they only end what they carry.
-    package static let tunnelsWithStalledMax = 32
+    /// How many there may be with those that only end what they carry.
+    package static let tunnelsWithRetiringMax = 32
     /// How many accepted clients may wait for a tunnel, and how long.
     package static let waitingMax = 4096
     package static let waitingSpan = TimeSpan.seconds(30)
@@ -33,6 +33,11 @@ package final class TunnelSet: Tunnel.Owner {
     private let pod: String
     private let keys: RandomKeys
     private let handler: (Event) -> Void
+    /// The ways to try, the best first; those that were refused are gone, those behind one that worked are not needed.
+    private var ways: [TunnelWay]
+    private var hasFoundWay = false
+    /// Why the first way was refused: it says more than the last one's reason.
+    private var firstRefusal: UpstreamError?
     private var tunnels: [Tunnel] = []
     private var waiting: [Waiting] = []
     private var reconnect = ReconnectPolicy()
@@ -44,8 +49,11 @@ package final class TunnelSet: Tunnel.Owner {
         endpoint: UpstreamEndpoint,
         path: APIPath,
         pod: String,
+        ways: [TunnelWay],
         handler: @escaping (Event) -> Void
     ) {
+        precondition(!ways.isEmpty, "there is at least one way in")
+        self.ways = ways
         self.loop = loop
         self.endpoint = endpoint
         self.path = path
@@ -61,7 +69,15 @@ package final class TunnelSet: Tunnel.Owner {
     package var negotiatedTLS: String? { tunnels.first { $0.isOpen }?.negotiatedTLS }
 
     private func openTunnel() {
-        let tunnel = Tunnel(loop: loop, endpoint: endpoint, path: path, pod: pod, keys: keys, owner: self)
+        let tunnel = Tunnel(
+            loop: loop,
+            endpoint: endpoint,
+            path: path,
+            pod: pod,
+            way: ways[0],
+            keys: keys,
+            owner: self
+        )
         tunnels.append(tunnel)
         tunnel.openUpstream()
     }
@@ -70,31 +86,31 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Gives a connection to a tunnel, or lets it wait for one.
     func place(_ local: LocalConnection) {
-        retireStalled()
+        closeRetired()
         var best: Tunnel?
         var isOpening = false
         var usableCount = 0
-        for tunnel in tunnels where !tunnel.isStalled {
+        for tunnel in tunnels where !tunnel.isRetiring {
             usableCount += 1
-            guard tunnel.isOpen else {
-                isOpening = isOpening || !tunnel.isUpstreamClosed
-                continue
-            }
-            guard !tunnel.isHeldUpNow else { continue }
-            if let current = best, current.load <= tunnel.load { continue }
+            isOpening = isOpening || tunnel.isOpening
+            guard tunnel.isOpen, !tunnel.isHeldUpNow else { continue }
+            if let current = best, Self.rank(current) <= Self.rank(tunnel) { continue }
             best = tunnel
         }
         let mayGrow =
-            usableCount < Self.tunnelsMax && tunnels.count < Self.tunnelsWithStalledMax && !isOpening
+            usableCount < Self.tunnelsMax && tunnels.count < Self.tunnelsWithRetiringMax && !isOpening
             && reconnect.mayTry(at: loop.now)
         guard let best else {
             wait(local)
             if mayGrow { openTunnel() }
             return
         }
-        if mayGrow, best.load > 0 { openTunnel() }
+        if mayGrow, best.load > 0 || best.isSuspect { openTunnel() }
         open(local, on: best)
     }
+
+    /// The lower, the better for a new connection.
+    private static func rank(_ tunnel: Tunnel) -> Int { tunnel.isSuspect ? Int.max : tunnel.load }
 
     private func open(_ local: LocalConnection, on tunnel: Tunnel) {
         guard let port = local.port, !local.isClosing else { return }
@@ -103,25 +119,30 @@ package final class TunnelSet: Tunnel.Owner {
 
     private func wait(_ local: LocalConnection) {
         // Where every tunnel is held up and no more may be opened, one of them it is.
-        let open = tunnels.filter { $0.isOpen && !$0.isStalled }
+        let open = tunnels.filter { $0.isOpen && !$0.isRetiring }
         if open.count >= Self.tunnelsMax, let least = open.min(by: { $0.load < $1.load }) {
             self.open(local, on: least)
             return
         }
         guard waiting.count < Self.waitingMax else {
-            local.fail()
+            giveUp(local)
             return
         }
         waiting.append(Waiting(local: local, since: loop.now))
         scheduleReconnectOrExpiry()
     }
 
-    /// Closes tunnels on which the server is stuck and that carry nobody any more.
-    private func retireStalled() {
-        for tunnel in tunnels where tunnel.isOpen && tunnel.liveCount == 0 && tunnel.isStalled {
+    /// Closes tunnels that take no more connections and carry nobody any more.
+    private func closeRetired() {
+        for tunnel in tunnels where tunnel.isRetiring && tunnel.liveCount == 0 {
             tunnels.removeAll { $0 === tunnel }
             tunnel.close()
         }
+    }
+
+    private func giveUp(_ local: LocalConnection) {
+        if let port = local.port { connectionFailed(local: port.local, remote: port.remote, .noTunnel) }
+        local.fail()
     }
 
     private func placeWaiting() {
@@ -134,22 +155,40 @@ package final class TunnelSet: Tunnel.Owner {
 
     package func tunnelOpened(_ tunnel: Tunnel) {
         reconnect.succeeded()
+        hasFoundWay = true
         handler(.opened)
         placeWaiting()
     }
 
     package func tunnelTakesNoMore(_ tunnel: Tunnel) {
-        if !tunnels.contains(where: { $0.isOpen }), tunnels.count <= Self.tunnelsMax { openTunnel() }
+        guard !tunnels.contains(where: { $0.isOpen || $0.isOpening }),
+            tunnels.count < Self.tunnelsWithRetiringMax
+        else { return }
+        openTunnel()
     }
 
     package func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
         tunnels.removeAll { $0 === tunnel }
         guard !isClosed else { return }
+        if !hasFoundWay, ways.count > 1, error.isWayRefused {
+            firstRefusal = firstRefusal ?? error
+            ways.removeFirst()
+            openTunnel()
+            return
+        }
+        let error = hasFoundWay ? error : reason(last: error)
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
         guard !isClosed, isLast else { return }
-        reconnect.failed(at: loop.now, random: (try? keys.next()) ?? 0)
+        // Without randomness the pause is the longest.
+        reconnect.failed(at: loop.now, random: (try? keys.next()) ?? .max)
         scheduleReconnectOrExpiry()
+    }
+
+    /// The reason to tell of several refused ways: the last one's if the API server gave it, else the first one's.
+    private func reason(last: UpstreamError) -> UpstreamError {
+        if case .refused(let failure) = last, failure.status != nil { return last }
+        return firstRefusal ?? last
     }
 
     package func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure) {
@@ -160,7 +199,9 @@ package final class TunnelSet: Tunnel.Owner {
 
     private func scheduleReconnectOrExpiry() {
         var next: Instant?
-        if !tunnels.contains(where: { !$0.isUpstreamClosed }) { next = reconnect.nextAttempt ?? loop.now }
+        if !tunnels.contains(where: { $0.isOpen || $0.isOpening }) {
+            next = reconnect.nextAttempt ?? loop.now
+        }
         if let oldest = waiting.first {
             let expiry = oldest.since + Self.waitingSpan
             next = next.map { min($0, expiry) } ?? expiry
@@ -177,9 +218,9 @@ package final class TunnelSet: Tunnel.Owner {
         let now = loop.now
         while let oldest = waiting.first, oldest.since + Self.waitingSpan <= now {
             waiting.removeFirst()
-            oldest.local.fail()
+            if !oldest.local.isClosing { giveUp(oldest.local) }
         }
-        if !tunnels.contains(where: { !$0.isUpstreamClosed }), (reconnect.nextAttempt ?? now) <= now {
+        if !tunnels.contains(where: { $0.isOpen || $0.isOpening }), (reconnect.nextAttempt ?? now) <= now {
             openTunnel()
         }
         scheduleReconnectOrExpiry()

@@ -4,7 +4,7 @@
 /// session drains it into batches of plaintext, which the subclass takes apart before the next one. Towards the
 /// server, what the subclass sends is encrypted at once and leaves with ``flushUpstream()``, once per turn or when
 /// a good deal has gathered.
-package class UpstreamConnection {
+package class UpstreamConnection: TransportOwner {
     /// How long resolving, connecting, TLS and the first answer may take together.
     package static let openTimeout = TimeSpan.seconds(10)
     /// Ciphertext that is gathered before it is written even within a turn, in bytes.
@@ -19,7 +19,7 @@ package class UpstreamConnection {
     private var phase = Phase.idle
     private var lookup: NameLookup?
     private var addresses: [SocketAddress] = []
-    private var link: UpstreamLink?
+    private var link: OwnedTransport?
     private var tls: TLSSession?
     private var openTimer: LoopTimer?
 
@@ -109,12 +109,13 @@ package class UpstreamConnection {
             return
         }
         let address = addresses.removeFirst()
-        let link = UpstreamLink(owner: self, loop: loop)
+        let link = OwnedTransport(loop: loop)
+        link.owner = self
         self.link = link
         do throws(LoopError) {
             try link.connect(to: address)
         } catch {
-            link.abandon()
+            abandonLink()
             guard addresses.isEmpty else {
                 connectToNext(after: error)
                 return
@@ -123,10 +124,10 @@ package class UpstreamConnection {
         }
     }
 
-    final func linkConnected(_ link: UpstreamLink, _ error: LoopError?) {
-        guard link === self.link else { return }
+    package final func connected(_ error: LoopError?) {
+        guard let link else { return }
         if let error {
-            link.abandon()
+            abandonLink()
             connectToNext(after: error)
             return
         }
@@ -158,7 +159,14 @@ package class UpstreamConnection {
 
     // MARK: Receiving
 
-    final func linkReceived() {
+    package final func prepareRead() -> BufferBox? {
+        // What a session did not want (after an error) is nobody's.
+        loop.receiveBox.buffer.clear()
+        return loop.receiveBox
+    }
+
+    package final func received(_ count: Int) {
+        loop.receiveBox.buffer.commit(count)
         guard let tls else {
             plainReceived()
             return
@@ -200,7 +208,7 @@ package class UpstreamConnection {
         flushUpstream()
     }
 
-    final func linkEnded(_ error: LoopError?) {
+    package final func receivedEnd(_ error: LoopError?) {
         if let error {
             end(.network(server: serverText, error))
         } else {
@@ -241,7 +249,9 @@ package class UpstreamConnection {
         link.flush()
     }
 
-    final func linkProgressed() { upstreamProgressed() }
+    package final func outputProgressed() { upstreamProgressed() }
+
+    package final func outputFailed(_ error: LoopError) { receivedEnd(error) }
 
     // MARK: Ending
 
@@ -275,46 +285,14 @@ package class UpstreamConnection {
         openTimeoutSatisfied()
         lookup?.cancel()
         lookup = nil
-        link?.abandon()
-        link = nil
+        abandonLink()
         tls = nil
     }
-}
 
-/// The transport under an upstream connection.
-final class UpstreamLink: Transport {
-    private var owner: UpstreamConnection?
-
-    // Overridden, as the compiler's own stub for it is an endless recursion (Swift 6.3.1).
-    private override init(loop: EventLoop) { super.init(loop: loop) }
-
-    convenience init(owner: UpstreamConnection, loop: EventLoop) {
-        self.init(loop: loop)
-        self.owner = owner
+    /// Closes the transport, which says no more.
+    private final func abandonLink() {
+        link?.owner = nil
+        link?.close()
+        link = nil
     }
-
-    /// Closes, and says no more to the owner.
-    func abandon() {
-        owner = nil
-        close()
-    }
-
-    override func prepareRead() -> BufferBox? {
-        // What a session did not want (after an error) is nobody's.
-        loop.receiveBox.buffer.clear()
-        return loop.receiveBox
-    }
-
-    override func received(_ count: Int) {
-        loop.receiveBox.buffer.commit(count)
-        owner?.linkReceived()
-    }
-
-    override func receivedEnd(_ error: LoopError?) { owner?.linkEnded(error) }
-
-    override func connected(_ error: LoopError?) { owner?.linkConnected(self, error) }
-
-    override func outputProgressed() { owner?.linkProgressed() }
-
-    override func outputFailed(_ error: LoopError) { owner?.linkEnded(error) }
 }

@@ -6,7 +6,7 @@ package enum UpstreamError: Error, CustomStringConvertible {
     /// The server's answer is no HTTP that we understand.
     case http(server: String, HTTPError)
     /// The server answered the upgrade with something that is no tunnel.
-    case handshake(server: String, WebSocketError)
+    case handshake(server: String, TunnelUpgrade.Failure)
     /// The server refused the request, and says why.
     case refused(APIFailure)
     /// The server broke the tunnel's protocol.
@@ -21,6 +21,18 @@ package enum UpstreamError: Error, CustomStringConvertible {
     case credential(KubeconfigError)
     /// The answer holds more than is taken, or is no object of the kind that was asked for.
     case answer(server: String, reason: String)
+
+    /// Whether another way into the API server may work where this one did not.
+    ///
+    /// A refused credential and a missing pod are the same by every way; a 403 is not, as roles differ (protocol: a
+    /// SPDY upgrade wants `create`, a WebSocket `get`).
+    package var isWayRefused: Bool {
+        switch self {
+        case .refused(let failure): !failure.isUnauthorized && !failure.isObjectMissing
+        case .handshake, .http: true
+        case .network, .tls, .tunnel, .timedOut, .ended, .closed, .credential, .answer: false
+        }
+    }
 
     package var description: String {
         switch self {

@@ -23,7 +23,9 @@ enum BoundedFile {
     /// A kubeconfig of a thousand clusters with embedded certificates has about 6 MiB.
     static let bytesMax = 16 << 20
 
-    /// The contents of the file at `path`, which may be a pipe (`--kubeconfig <(…)`) but no device.
+    /// The contents of the file at `path`, which must be a regular one.
+    ///
+    /// FoundationEssentials reads no others; `/dev/null` counts as empty.
     static func read(_ path: String) throws(FileProblem) -> [UInt8] {
         let target = URL(filePath: path).resolvingSymlinksInPath().path
         let attributes = try? FileManager.default.attributesOfItem(atPath: target)
@@ -43,7 +45,11 @@ enum BoundedFile {
             switch (error as? CocoaError)?.code {
             case .some(.fileReadNoSuchFile), .some(.fileNoSuchFile):
                 throw FileProblem(path, "no such file or directory", isMissing: true)
-            case .some(.fileReadNoPermission): throw FileProblem(path, "permission denied")
+            case .some(.fileReadNoPermission):
+                // So it reports pipes as well; `<(…)` of a shell is one.
+                let isPipe =
+                    path.hasPrefix("/dev/") || (attributes?[.type] as? FileAttributeType) == .typeUnknown
+                throw FileProblem(path, isPipe ? "is a pipe, which cannot be read here" : "permission denied")
             case .some, .none: throw FileProblem(path, "cannot be read")
             }
         }

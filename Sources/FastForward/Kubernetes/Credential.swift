@@ -55,7 +55,12 @@ package struct TokenFile: Equatable, Sendable {
     let entry: String
     /// The kubeconfig that names this file.
     let definedIn: String
-    private var cached: (token: Redacted<String>, readAt: Instant)?
+    private var cached: Cached?
+
+    private struct Cached: Equatable, Sendable {
+        let token: Redacted<String>
+        let readAt: Instant
+    }
 
     package init(path: String, entry: String, definedIn: String) {
         self.path = path
@@ -68,7 +73,7 @@ package struct TokenFile: Equatable, Sendable {
         if let cached, now - cached.readAt < Self.useSpan { return cached.token }
         do throws(KubeconfigError) {
             let token = try read()
-            cached = (token, now)
+            cached = Cached(token: token, readAt: now)
             return token
         } catch {
             guard let cached else { throw error }
@@ -96,9 +101,5 @@ package struct TokenFile: Equatable, Sendable {
             throw .unprintable(field: "the token in \(path)", entry: entry, file: definedIn)
         }
         return Redacted(token)
-    }
-
-    package static func == (left: TokenFile, right: TokenFile) -> Bool {
-        left.path == right.path
     }
 }

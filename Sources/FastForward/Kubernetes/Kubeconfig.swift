@@ -12,8 +12,9 @@ package struct Kubeconfig: Sendable {
 
     package init() {}
 
-    /// A value and the file that defined it.
+    /// A named value and the file that defined it.
     package struct Entry<Value: Sendable>: Sendable {
+        package var name: String
         package var value: Value
         package var file: String
     }
@@ -204,9 +205,10 @@ extension Kubeconfig {
     ) throws(KubeconfigError) -> [String: Entry<Value>] {
         var table: [String: Entry<Value>] = [:]
         for element in elements {
-            let (name, value) = entry(element)
-            guard table.updateValue(Entry(value: value, file: file), forKey: name ?? "") == nil else {
-                let problem = "duplicate name \"\(name ?? "")\" in list \(list)"
+            let (nameOrNone, value) = entry(element)
+            let name = nameOrNone ?? ""
+            guard table.updateValue(Entry(name: name, value: value, file: file), forKey: name) == nil else {
+                let problem = "duplicate name \"\(name)\" in list \(list)"
                 throw .malformed(file: file, problem: YAMLError(line: nil, problem: problem))
             }
         }

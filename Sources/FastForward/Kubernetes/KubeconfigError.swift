@@ -32,6 +32,10 @@ package enum KubeconfigError: Error, Equatable {
 extension KubeconfigError: CustomStringConvertible {
     /// One line, without the leading `error: `.
     package var description: String {
+        rawText.escapedForTerminal(upTo: 4_000)
+    }
+
+    private var rawText: String {
         switch self {
         case .fileMissing(let path): "stat \(path): no such file or directory"
         case .fileUnreadable(let problem):
@@ -69,7 +73,8 @@ extension KubeconfigError: CustomStringConvertible {
         switch self {
         case .contextNotFound: return "Error in configuration: \(self)"
         case .invalid(let problems) where problems.count > 1:
-            return "Error in configuration: \n" + problems.map { "* \($0)" }.joined(separator: "\n")
+            return "Error in configuration: \n"
+                + problems.map { "* \($0.escapedForTerminal())" }.joined(separator: "\n")
         case .several(let errors): return errors.map(\.terminalText).joined(separator: "\n")
         case .fileMissing, .fileUnreadable, .malformed, .noConfiguration, .noContextChosen, .clusterNotFound,
             .userNotFound, .invalid, .server, .badBase64, .unprintable, .tokenFile, .emptyTokenFile,

@@ -65,6 +65,10 @@ extension String {
         return result
     }
 
+    var hasControlCharacters: Bool {
+        utf8.contains { $0 < 0x20 || $0 == 0x7F }
+    }
+
     /// Whether this may stand in an HTTP header's value: visible ASCII and spaces (RFC 9110 §5.5).
     var isHeaderSafe: Bool {
         utf8.allSatisfy { (0x20...0x7E).contains($0) }

@@ -103,24 +103,21 @@ enum YAMLScalarType: Equatable {
         return "\(value)"
     }
 
-    /// An integer with an optional sign and prefix (`0x`, `0o`, `0b`, or `0` for octal) of at most 64 bits.
+    /// An integer of at most 64 bits with an optional sign and a prefix that tells its base (go-yaml v2 resolve.go).
     private static func integer(_ text: String) -> String? {
         var digits = text[...]
         let isNegative = digits.hasPrefix("-")
         if isNegative || digits.hasPrefix("+") { digits = digits.dropFirst() }
         var radix = 10
-        if digits.hasPrefix("0") && digits.utf8.count > 1 {
-            switch digits.dropFirst().first {
-            case "x", "X": radix = 16
-            case "b", "B": radix = 2
-            case "o", "O": radix = 8
-            case _: radix = 8
-            }
-            digits = digits.dropFirst(radix == 8 && digits.dropFirst().first?.isNumber == true ? 1 : 2)
+        let prefixes = [("0x", 16), ("0X", 16), ("0b", 2), ("0B", 2), ("0o", 8), ("0O", 8), ("0", 8)]
+        if digits != "0", let (prefix, base) = prefixes.first(where: { digits.hasPrefix($0.0) }) {
+            radix = base
+            digits = digits.dropFirst(prefix.count)
         }
-        guard digits.utf8.first.map({ $0 != 0x2B && $0 != 0x2D }) == true,
-            let magnitude = UInt64(digits, radix: radix)
-        else { return nil }
+        // A second sign is none of Go's.
+        guard digits.utf8.first?.isASCIIHexDigit == true, let magnitude = UInt64(digits, radix: radix) else {
+            return nil
+        }
         return isNegative ? "-\(magnitude)" : "\(magnitude)"
     }
 

@@ -16,6 +16,8 @@ enum YAMLLimits {
     static let expandedBytesMax = 64 << 20
     /// What a value costs beyond its text, roughly.
     static let nodeBytes = 64
+    /// Kubeconfigs have none; libyaml compares every one with all before it (900,000 of them took a minute).
+    static let tagDirectivesMax = 16
 }
 
 /// Builds the tree of the first document of a YAML text.
@@ -45,6 +47,9 @@ struct YAMLTreeBuilder {
 
     /// The tree of `bytes`; nil where there is no document.
     static func tree(of bytes: [UInt8]) throws(YAMLError) -> YAMLNode? {
+        guard tagDirectives(in: bytes) <= YAMLLimits.tagDirectivesMax else {
+            throw YAMLError(line: nil, problem: "more than \(YAMLLimits.tagDirectivesMax) %TAG directives")
+        }
         var document = YAMLDocument(bytes)
         var builder = YAMLTreeBuilder()
         while let event = try document.next() {
@@ -52,6 +57,20 @@ struct YAMLTreeBuilder {
             try builder.add(event)
         }
         return builder.root
+    }
+
+    /// How often `%TAG` stands in the text, in UTF-8 or UTF-16, directive or not.
+    private static func tagDirectives(in bytes: [UInt8]) -> Int {
+        let directive = Array("%TAG".utf8)
+        var count = 0
+        var matched = 0
+        for byte in bytes where byte != 0 {
+            matched = byte == directive[matched] ? matched + 1 : byte == directive[0] ? 1 : 0
+            guard matched == directive.count else { continue }
+            count += 1
+            matched = 0
+        }
+        return count
     }
 
     private mutating func add(_ event: YAMLEvent) throws(YAMLError) {
@@ -178,12 +197,15 @@ struct YAMLTreeBuilder {
         line: Int
     ) throws(YAMLError) -> YAMLScalarType {
         switch tag {
-        case nil: return isPlain ? YAMLScalarType(plain: text) : .string
-        case "!": return .string
-        case "tag:yaml.org,2002:str": return .string
+        case nil:
+            return isPlain ? YAMLScalarType(plain: text) : .string
         case "tag:yaml.org,2002:binary":
             throw YAMLError(line: line, problem: "the tag !!binary is not supported")
-        case .some: return YAMLScalarType(plain: text)
+        case "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:int",
+            "tag:yaml.org,2002:float":
+            return YAMLScalarType(plain: text)
+        case .some:
+            return .string
         }
     }
 

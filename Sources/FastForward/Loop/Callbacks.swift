@@ -94,6 +94,12 @@ internal import CUV
         unsafe with(process.pointee.data, ChildProcess.self) { $0.exited(status: status, signal: signal) }
     }
 
+    /// Counts handles that nobody has closed into an `Int`.
+    static let countOpen: uv_walk_cb = { handle, count in
+        guard let handle = unsafe handle, unsafe uv_is_closing(handle) == 0 else { return }
+        unsafe count?.assumingMemoryBound(to: Int.self).pointee += 1
+    }
+
     /// Frees a handle's memory that belongs to the loop object itself.
     static let closedPart: uv_close_cb = { handle in
         guard let handle = unsafe handle else { return }

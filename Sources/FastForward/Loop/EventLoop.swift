@@ -16,9 +16,11 @@ package protocol TurnWork: AnyObject {
     package static let readBytesPerTurnMax = 1024 * 1024
 
     let raw: UnsafeMutablePointer<uv_loop_t>
-    package let pool = BufferPool()
     /// Where upstream transports read ciphertext; empty between callbacks.
+    ///
+    /// Stands before the pool, as properties go in this order: the buffer comes home before the pool ends.
     package let receiveBox: BufferBox
+    package let pool = BufferPool()
     /// Counts turns, to tell what happened in this one.
     package private(set) var turn: UInt32 = 1
 
@@ -77,8 +79,18 @@ package protocol TurnWork: AnyObject {
             UnsafeMutableRawPointer(afterPoll).assumingMemoryBound(to: uv_handle_t.self),
             Callbacks.closedPart
         )
-        while unsafe uv_run(raw, UV_RUN_NOWAIT) != 0 {}
+        // One turn closes what is closing. What the loop waits for then is a leak, unless only requests are left: a
+        // look-up in the thread pool cannot be called back.
+        while unsafe uv_run(raw, UV_RUN_NOWAIT) != 0, !hasOpenHandles {
+            unsafe uv_run(raw, UV_RUN_ONCE)
+        }
         try unsafe check(uv_loop_close(raw), "close the event loop with all its handles")
+    }
+
+    private var hasOpenHandles: Bool {
+        var count = 0
+        unsafe uv_walk(raw, Callbacks.countOpen, &count)
+        return count > 0
     }
 
     /// Has `work` done once, at the end of this turn.

@@ -54,7 +54,9 @@ package final class SignalWatcher: LoopHandle {
         unsafe uv_signal_init(loop.raw, watcher)
         tie()
         unsafe raw(uv_handle_t.self).map { handle in unsafe uv_unref(handle) }
-        try unsafe check(uv_signal_start(watcher, Callbacks.signal, number), "watch for signal \(number)")
+        let code = unsafe uv_signal_start(watcher, Callbacks.signal, number)
+        if code < 0 { close() }
+        try check(code, "watch for signal \(number)")
     }
 
     func fire() { handler?() }

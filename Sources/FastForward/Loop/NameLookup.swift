@@ -24,7 +24,9 @@ internal import CUV
         unsafe Callbacks.tie(self, to: &request.pointee.data)
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        unsafe hints.ai_flags = Int32(AI_ADDRCONFIG)
+        // A name's addresses are wanted as this host can use them; glibc would refuse `::1` where only IPv4 is set up.
+        let isNumeric = SocketAddress(ip: host, port: port) != nil
+        unsafe hints.ai_flags = Int32(isNumeric ? AI_NUMERICHOST : AI_ADDRCONFIG)
         let code = unsafe uv_getaddrinfo(loop.raw, request, Callbacks.resolved, host, nil, &hints)
         guard code < 0 else { return }
         release()

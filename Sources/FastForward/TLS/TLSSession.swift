@@ -18,9 +18,6 @@ internal import COpenSSL
         case ended
     }
 
-    /// Records after which the sending key is renewed: AES-GCM's limit is 2^24.5 (RFC 8446 §5.5), and OpenSSL 3.0
-    /// does not renew by itself.
-    private static let recordsPerKeyMax = 1 << 22
     private static let recordBytes = 16 * 1024
 
     /// Ciphertext that has come; the session consumes it.
@@ -28,10 +25,16 @@ internal import COpenSSL
     /// Ciphertext to be sent.
     package var output: WriteQueue
 
+    /// Records after which the sending key is renewed: AES-GCM's limit is 2^24.5 (RFC 8446 §5.5), and OpenSSL 3.0
+    /// does not renew by itself.
+    package var recordsPerKeyMax = 1 << 22
+
     private let ssl: OpaquePointer
     private let context: TLSContext
     private let serverName: String
     private var recordsUnderKey = 0
+    private var hasSaidGoodbye = false
+    /// Whether plaintext may be written: from the end of the handshake to ``closeNotify()``.
     package private(set) var isOpen = false
 
     /// A client's session.
@@ -96,7 +99,7 @@ internal import COpenSSL
     ///
     /// - Returns: whether the session is open now.
     package func handshake() throws(TLSError) -> Bool {
-        guard !isOpen else { return true }
+        guard !isOpen, !hasSaidGoodbye else { return isOpen }
         ERR_clear_error()
         let code = unsafe SSL_do_handshake(ssl)
         if code == 1 {
@@ -171,10 +174,10 @@ internal import COpenSSL
     /// Encrypts all of `plaintext` into ``output``, in records of up to 16 KiB.
     package func write(_ plaintext: RawSpan) throws(TLSError) {
         guard plaintext.byteCount > 0 else { return }
-        precondition(isOpen, "plaintext before the handshake is done")
+        precondition(isOpen, "plaintext before the handshake or after the goodbye")
         ERR_clear_error()
         recordsUnderKey += (plaintext.byteCount + Self.recordBytes - 1) / Self.recordBytes
-        if recordsUnderKey > Self.recordsPerKeyMax, unsafe SSL_version(ssl) == TLS1_3_VERSION {
+        if recordsUnderKey > recordsPerKeyMax, unsafe SSL_version(ssl) == TLS1_3_VERSION {
             recordsUnderKey = 0
             unsafe _ = SSL_key_update(ssl, Int32(SSL_KEY_UPDATE_NOT_REQUESTED))
         }
@@ -191,6 +194,7 @@ internal import COpenSSL
     package func closeNotify() {
         guard isOpen else { return }
         isOpen = false
+        hasSaidGoodbye = true
         unsafe _ = SSL_shutdown(ssl)
         ERR_clear_error()
     }

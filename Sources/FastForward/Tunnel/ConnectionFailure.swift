@@ -6,6 +6,8 @@ package enum ConnectionFailure: Equatable, Sendable {
     case reset(status: UInt32)
     /// The server never answered it: another connection, whose bytes nobody takes, is in its way.
     case stalled
+    /// There was no tunnel for it within the time that clients are kept waiting, or too many waited.
+    case noTunnel
     /// The tunnel that carried it is gone.
     case tunnelLost
 
@@ -17,6 +19,7 @@ package enum ConnectionFailure: Equatable, Sendable {
         case .stalled:
             "the server did not begin it within \(TunnelCore.answerMax.nanoseconds / 1_000_000_000) s: bytes of "
                 + "another connection that its pod does not read are in the way (try again: new ones go elsewhere)"
+        case .noTunnel: "there is no tunnel to the pod"
         case .tunnelLost: "the tunnel was lost"
         }
     }

@@ -21,7 +21,7 @@ package struct TunnelCore: ~Copyable {
     /// How long a slot whose client is gone waits for the server's end of it.
     package static let discardGrace = TimeSpan.seconds(60)
     /// How long a connection waits for the server to begin it, where its worker is blocked by another one.
-    package static let answerMax = TimeSpan.seconds(10)
+    package static let answerMax = TimeSpan.seconds(5)
     /// PINGs of the server that may wait for their answer; a server that sends more without reading is broken.
     package static let pongsOwedMax = 1024
     /// Stream ids are 31 bits; a tunnel that comes near takes no more connections.
@@ -57,6 +57,7 @@ package struct TunnelCore: ~Copyable {
         var lastDataFrame = 0
     }
 
+    private let way: TunnelWay
     private var webSocket = WebSocketFrameReader(role: .client)
     private var spdy = SPDYFrameReader(role: .client)
     private var compressor = HeaderCompressor()
@@ -97,7 +98,9 @@ package struct TunnelCore: ~Copyable {
     /// Connections that have a slot, the discarding ones among them.
     package private(set) var load = 0
 
-    package init(now: Instant) {
+    /// - Parameter way: whether the SPDY frames come inside WebSocket messages.
+    package init(way: TunnelWay = .webSocket, now: Instant) {
+        self.way = way
         nextKeepAlive = now + Self.keepAlive
     }
 
@@ -125,6 +128,13 @@ package struct TunnelCore: ~Copyable {
                         try receive(frame, now: now)
                     }
                 }
+                continue
+            }
+            if way == .spdy {
+                guard cursor < bytes.byteCount else { return nil }
+                payloadCursor = cursor
+                payloadEnd = bytes.byteCount
+                cursor = bytes.byteCount
                 continue
             }
             let event: WebSocketEvent?
@@ -207,7 +217,7 @@ package struct TunnelCore: ~Copyable {
             )
         case .ping(let id):
             guard id % 2 == 0 else {
-                receivePong(id)
+                receivePong(id, now: now)
                 return
             }
             guard owedPongs.count < Self.pongsOwedMax else { throw .pingFlood }
@@ -218,8 +228,8 @@ package struct TunnelCore: ~Copyable {
         }
     }
 
-    private mutating func receivePong(_ id: UInt32) {
-        guard window.receivePong(id) else { return }
+    private mutating func receivePong(_ id: UInt32, now: Instant) {
+        guard window.receivePong(id, at: now) else { return }
         noteReadiness()
     }
 
@@ -327,7 +337,8 @@ package struct TunnelCore: ~Copyable {
             let worker = WorkerWindow.worker(of: id)
             return !window.isFull(worker) && !window.isBlocked(worker, at: now)
         }
-        let id = usable.first { !window.isSuspect(WorkerWindow.worker(of: $0)) } ?? usable.first ?? nextStreamID
+        let id =
+            usable.first { !window.isSuspect(WorkerWindow.worker(of: $0)) } ?? usable.first ?? nextStreamID
         nextStreamID = id + 2
         return id
     }
@@ -346,6 +357,14 @@ package struct TunnelCore: ~Copyable {
     /// Whether a worker of the server is stuck with bytes that no pod takes, so that new connections belong elsewhere.
     package func isStalled(at now: Instant) -> Bool {
         window.isSilent || (0..<WorkerWindow.workerCount).contains { window.isBlocked($0, at: now) }
+    }
+
+    /// Whether connections that failed may have left something in the way of every worker.
+    package var isWhollySuspect: Bool { window.isWhollySuspect }
+
+    /// Tells whether the driver reads the tunnel.
+    package mutating func readingChanged(to isReading: Bool, at now: Instant) {
+        window.readingChanged(to: isReading, at: now)
     }
 
     /// Writes the header of a data frame over 8 bytes of `staging`, which the payload follows.

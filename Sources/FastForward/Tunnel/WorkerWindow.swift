@@ -16,7 +16,7 @@
 /// Servers before Kubernetes 1.32 block a worker for good where a connection ends with bytes for the pod unread (a
 /// refused port; a pod that closes early): nobody takes them, and nothing overtakes them. So a worker is *suspect*
 /// from such an end until it has proved that it took everything: new streams go to others. It is *blocked* when it
-/// stays silent while others answer what they were asked later.
+/// has been silent for long, though the tunnel is read.
 package struct WorkerWindow: Equatable {
     /// spdystream's `FRAME_WORKERS`.
     package static let workerCount = 5
@@ -49,8 +49,10 @@ package struct WorkerWindow: Equatable {
         let sentAt: Instant
     }
 
-    /// How long a worker may be silent, while others answer later PINGs, before it is taken for blocked.
-    package static let silenceMax = TimeSpan.milliseconds(500)
+    /// How long a worker may be silent before it is taken for blocked: at least this, and several times as long as
+    /// the slowest answer so far.
+    package static let silenceMin = TimeSpan.seconds(1)
+    private static let silenceFactor: UInt64 = 4
 
     /// PING ids are odd and have 32 bits; at a multiple of the workers they begin again, in step with the server.
     private static let pingIndexCount: UInt32 = 0x7FFF_FFFD
@@ -61,8 +63,10 @@ package struct WorkerWindow: Equatable {
     private var nextPingIndex: UInt32 = 0
     /// Whether the server has ever answered.
     private var hasAnswered = false
-    /// When the latest PING that was answered had been sent.
-    private var latestAnsweredAt = Instant(nanoseconds: 0)
+    /// The longest time that an answer took while the tunnel was read.
+    private var slowestAnswer = TimeSpan.zero
+    /// Since when the tunnel has been read without a pause; nil: we do not read it now.
+    private var readingSince: Instant? = Instant(nanoseconds: 0)
     private var isLimiting = true
 
     package init() {}
@@ -113,15 +117,24 @@ package struct WorkerWindow: Equatable {
     /// Whether a connection that ended may have left something in the worker's way.
     package func isSuspect(_ worker: Int) -> Bool { workers[worker].suspectUntil > workers[worker].acked }
 
-    /// Whether a worker is silent while others have answered later PINGs.
-    package func isBlocked(_ worker: Int, at now: Instant) -> Bool {
-        isSilent(worker, for: Self.silenceMax, at: now)
+    /// Whether every worker is suspect.
+    package var isWhollySuspect: Bool { (0..<Self.workerCount).allSatisfy { isSuspect($0) } }
+
+    /// Tells whether the tunnel is read: an answer that we do not fetch is no silence of the server's.
+    package mutating func readingChanged(to isReading: Bool, at now: Instant) {
+        readingSince = isReading ? now : nil
     }
 
-    /// Whether a worker has been silent for `span`, while others have answered later PINGs.
+    /// Whether a worker has been silent for too long.
+    package func isBlocked(_ worker: Int, at now: Instant) -> Bool {
+        let patience = TimeSpan(nanoseconds: slowestAnswer.nanoseconds * Self.silenceFactor)
+        return isSilent(worker, for: max(Self.silenceMin, patience), at: now)
+    }
+
+    /// Whether a worker has been silent for `span` while the tunnel was read.
     package func isSilent(_ worker: Int, for span: TimeSpan, at now: Instant) -> Bool {
-        guard let oldest = workers[worker].pings.first else { return false }
-        return oldest.sentAt + span <= now && latestAnsweredAt > oldest.sentAt
+        guard hasAnswered, let oldest = workers[worker].pings.first, let readingSince else { return false }
+        return max(oldest.sentAt, readingSince) + span <= now
     }
 
     /// Whether any worker owes a PONG.
@@ -160,7 +173,7 @@ package struct WorkerWindow: Equatable {
     /// Takes a PONG.
     ///
     /// - Returns: whether it answers a PING that was open.
-    package mutating func receivePong(_ id: UInt32) -> Bool {
+    package mutating func receivePong(_ id: UInt32, at now: Instant) -> Bool {
         guard id % 2 == 1 else { return false }
         let index = id / 2
         let worker = Int(index % UInt32(Self.workerCount))
@@ -168,8 +181,11 @@ package struct WorkerWindow: Equatable {
         guard let place = workers[worker].pings.firstIndex(where: { $0.index == index }) else { return false }
         hasAnswered = true
         isLimiting = true
-        latestAnsweredAt = max(latestAnsweredAt, workers[worker].pings[place].sentAt)
-        workers[worker].acked = workers[worker].pings[place].sent
+        let ping = workers[worker].pings[place]
+        if let readingSince, readingSince <= ping.sentAt, !isBlocked(worker, at: now) {
+            slowestAnswer = max(slowestAnswer, now - ping.sentAt)
+        }
+        workers[worker].acked = ping.sent
         workers[worker].pings.removeFirst(place + 1)
         return true
     }

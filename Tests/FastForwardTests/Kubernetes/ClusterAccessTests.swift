@@ -162,8 +162,7 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
         RefusedKubeconfig(
             "user name with a colon",
             kubeconfigText(user: "username: 'a:b', password: c"),
-            output:
-                "error: username of user \"u\" in /nowhere/config holds a line break, a control or a non-ASCII character"
+            output: "error: username of user \"u\" holds a colon, which basic authentication cannot send"
         ),
         RefusedKubeconfig(
             "key without certificate",

@@ -12,7 +12,8 @@ import Testing
         return String(decoding: tree.json, as: UTF8.self)
     }
 
-    /// The types that kubectl 1.32 gave these scalars (in its error texts for `current-context`).
+    /// Compared with `kubectl config current-context` 1.32.4, which prints a string and refuses what is none; only
+    /// the infinities, which it refuses, differ.
     @Test(
         arguments: [
             ("~", "null"), ("", "null"), ("null", "null"), ("nul", "\"nul\""),
@@ -22,7 +23,8 @@ import Testing
             ("18446744073709551616", "1.8446744073709552e+19"), ("1e999", "\"1e999\""), (".inf", "\".inf\""),
             ("2001-01-01", "\"2001-01-01\""), ("12:30", "\"12:30\""), ("1.2.3", "\"1.2.3\""), ("-", "[null]"),
             ("+", "\"+\""), ("0x", "\"0x\""), ("0x-1", "\"0x-1\""), ("--1", "\"--1\""), ("1e", "\"1e\""),
-            ("'12'", "\"12\""), ("\"yes\"", "\"yes\""), ("!!str 12", "\"12\""),
+            ("'12'", "\"12\""), ("\"yes\"", "\"yes\""), ("!!str 12", "\"12\""), ("!foo 12", "\"12\""),
+            ("! 12", "\"12\""), ("!!int \"12\"", "12"), ("0d10", "\"0d10\""),
             ("\"a\\0\\n\\\"\"", "\"a\\u0000\\u000a\\\"\""),
         ]
     )
@@ -63,6 +65,7 @@ import Testing
             ("a: 1\n<<: 2", "line 2: map merge requires map or sequence of maps as the value"),
             ("a: 1\n? [x]\n: 2", "line 2: a list cannot be a key"),
             ("a: !!binary YQ==", "line 1: the tag !!binary is not supported"),
+            (String(repeating: "%TAG !a! b\n", count: 17), "more than 16 %TAG directives"),
             (String(repeating: "[", count: 100), "line 1: values nest deeper than 64 levels"),
             (
                 "a: &a " + String(repeating: "[", count: 40) + String(repeating: "]", count: 40) + "\nb: "

@@ -1,0 +1,215 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#endif
+
+// What the chosen entries of a kubeconfig say, checked as kubectl does (client-go `tools/clientcmd/validation.go`).
+// Making one of these reads the files that the entry names and collects what is wrong; the texts are kubectl's.
+
+/// A cluster entry whose files are read.
+struct ClusterEntry {
+    private let entry: Kubeconfig.Entry<Kubeconfig.Cluster>
+    private let authorityFile: [UInt8]?
+
+    init(_ entry: Kubeconfig.Entry<Kubeconfig.Cluster>, problems: inout [String]) {
+        self.entry = entry
+        let value = entry.value
+        if value.server.nonEmpty == nil { problems.append("no server found for cluster \"\(entry.name)\"") }
+        if value.certificateAuthority.nonEmpty != nil && value.certificateAuthorityData.nonEmpty != nil {
+            problems.append(
+                "certificate-authority-data and certificate-authority are both specified for \(entry.name). "
+                    + "certificate-authority-data will override."
+            )
+        }
+        authorityFile = entry.read(value.certificateAuthority, "certificate-authority", &problems)
+    }
+
+    /// The certificates to trust; nil where the system's are.
+    func authority() throws(KubeconfigError) -> [UInt8]? {
+        let data = entry.value.certificateAuthorityData
+        let field = "certificate-authority-data"
+        guard let authority = try entry.decodeBase64(data, field, kind: "cluster") ?? authorityFile else {
+            return nil
+        }
+        guard !(entry.value.insecureSkipTLSVerify ?? false) else {
+            throw .invalid(["specifying a root certificates file with the insecure flag is not allowed"])
+        }
+        guard authority.looksLikePEM else {
+            throw .invalid(["unable to load root certificates: unable to parse bytes as PEM block"])
+        }
+        return authority
+    }
+
+    func refuseUnsupported() throws(KubeconfigError) {
+        guard entry.value.proxyURL.nonEmpty != nil else { return }
+        throw .unsupported(
+            feature: "a proxy (proxy-url)",
+            entry: "cluster \"\(entry.name)\"",
+            advice: "remove proxy-url, or connect through a tunnel of your own"
+        )
+    }
+}
+
+/// A user entry whose files are read.
+struct UserEntry {
+    private let entry: Kubeconfig.Entry<Kubeconfig.User>
+    private let certificateFile: [UInt8]?
+    private let keyFile: Redacted<[UInt8]>?
+
+    /// For an error text.
+    private var label: String { "user \"\(entry.name)\"" }
+
+    init(_ entry: Kubeconfig.Entry<Kubeconfig.User>, problems: inout [String]) {
+        self.entry = entry
+        let value = entry.value
+        let name = entry.name
+        let hasCertificate = (value.clientCertificateData.nonEmpty ?? value.clientCertificate.nonEmpty) != nil
+        let hasKey = ((value.clientKeyData?.revealed).nonEmpty ?? value.clientKey.nonEmpty) != nil
+        if value.clientCertificateData.nonEmpty != nil && value.clientCertificate.nonEmpty != nil {
+            problems.append(
+                "client-cert-data and client-cert are both specified for \(name). client-cert-data will override."
+            )
+        }
+        if (value.clientKeyData?.revealed).nonEmpty != nil && value.clientKey.nonEmpty != nil {
+            problems.append(
+                "client-key-data and client-key are both specified for \(name); client-key-data will override"
+            )
+        }
+        if hasCertificate && !hasKey {
+            problems.append(
+                "client-key-data or client-key must be specified for \(name) to use the clientCert "
+                    + "authentication method."
+            )
+        }
+        if hasKey && !hasCertificate {
+            // kubectl ignores the key and goes on without it; the user surely meant something else.
+            problems.append("client-certificate-data or client-certificate must be specified for \(name)")
+        }
+        certificateFile = entry.read(value.clientCertificate, "client-cert", &problems)
+        keyFile = entry.read(value.clientKey, "client-key", &problems).map(Redacted.init)
+        if value.exec != nil && value.authProvider != nil {
+            problems.append("authProvider cannot be provided in combination with an exec plugin for \(name)")
+        }
+        let hasBasic = (value.username.nonEmpty ?? (value.password?.revealed).nonEmpty) != nil
+        if (value.token?.revealed).nonEmpty != nil && hasBasic {
+            problems.append(
+                "more than one authentication method found for \(name); found [token basicAuth], "
+                    + "only one is allowed"
+            )
+        }
+        let hasDetails =
+            value.impersonateUID.nonEmpty != nil || value.impersonateGroups?.isEmpty == false
+            || value.impersonateExtra?.isEmpty == false
+        if hasDetails && value.impersonate.nonEmpty == nil {
+            problems.append("requesting uid, groups or user-extra for \(name) without impersonating a user")
+        }
+    }
+
+    /// The certificate to show; nil where there is none.
+    func identity() throws(KubeconfigError) -> ClientIdentity? {
+        let value = entry.value
+        let certificateData = try entry.decodeBase64(
+            value.clientCertificateData,
+            "client-certificate-data",
+            kind: "user"
+        )
+        let keyData = try entry.decodeBase64(value.clientKeyData?.revealed, "client-key-data", kind: "user")
+        guard let certificate = certificateData ?? certificateFile, let key = keyData ?? keyFile?.revealed
+        else {
+            return nil
+        }
+        for (part, bytes) in [("certificate", certificate), ("key", key)] where !bytes.looksLikePEM {
+            throw .invalid(["tls: failed to find any PEM data in \(part) input (\(label))"])
+        }
+        return ClientIdentity(certificatePEM: certificate, keyPEM: Redacted(key))
+    }
+
+    /// What goes into the requests' heads.
+    func credential() throws(KubeconfigError) -> Credential {
+        let value = entry.value
+        // The file wins over the token (client_config.go, getUserIdentificationPartialConfig).
+        if let path = value.tokenFile.nonEmpty {
+            // kubectl reads it at its start, too; that text is not kept.
+            var file = TokenFile(path: path, entry: label, definedIn: entry.file)
+            _ = try file.token(at: Instant(nanoseconds: 0))
+            file.forget()
+            return .tokenFile(file)
+        }
+        if let token = value.token, !token.revealed.isEmpty {
+            guard token.revealed.isHeaderSafe else { throw unprintable("token") }
+            return .bearer(token)
+        }
+        guard let username = value.username.nonEmpty else { return .none }
+        let password = value.password ?? Redacted("")
+        // RFC 7617 §2: no control characters; a colon would end the name.
+        guard !username.contains(":") else {
+            throw .invalid(["username of \(label) holds a colon, which basic authentication cannot send"])
+        }
+        guard !username.hasControlCharacters else { throw unprintable("username") }
+        guard !password.revealed.hasControlCharacters else { throw unprintable("password") }
+        return .basic(username: username, password: password)
+    }
+
+    /// Refuses what would change who the user is.
+    ///
+    /// A plugin is not missed where another credential is present: kubectl would not run it either.
+    func refuseUnsupported(hasCredential: Bool) throws(KubeconfigError) {
+        let value = entry.value
+        if value.impersonate.nonEmpty != nil {
+            throw .unsupported(feature: "impersonation (as)", entry: label, advice: "use a user without it")
+        }
+        guard !hasCredential else { return }
+        if let exec = value.exec {
+            let command = exec.command ?? ""
+            throw .unsupported(
+                feature: "a credential plugin (exec: \(command))",
+                entry: label,
+                advice: "put a token or a client certificate there, for example what \(command) prints"
+            )
+        }
+        if let provider = value.authProvider {
+            throw .unsupported(
+                feature: "an auth-provider (\(provider.name ?? ""))",
+                entry: label,
+                advice: "kubectl dropped these too; ask for a token or a client certificate"
+            )
+        }
+    }
+
+    private func unprintable(_ field: String) -> KubeconfigError {
+        .unprintable(field: field, entry: label, file: entry.file)
+    }
+}
+
+extension Kubeconfig.Entry {
+    /// The contents of the file that `field` names; nil where it names none or the file cannot be read.
+    fileprivate func read(_ path: String?, _ field: String, _ problems: inout [String]) -> [UInt8]? {
+        guard let path = path.nonEmpty else { return nil }
+        do throws(FileProblem) {
+            return try BoundedFile.read(path)
+        } catch {
+            problems.append("unable to read \(field) \(path) for \(name) due to \(error)")
+            return nil
+        }
+    }
+
+    /// Standard base64 in which line breaks mean nothing (Go encoding/base64); nil for an empty field.
+    fileprivate func decodeBase64(
+        _ text: String?,
+        _ field: String,
+        kind: String
+    ) throws(KubeconfigError) -> [UInt8]? {
+        guard let text = text.nonEmpty else { return nil }
+        let letters = text.utf8.filter { $0 != 0x0A && $0 != 0x0D }
+        guard let data = Data(base64Encoded: Data(letters)) else {
+            throw .badBase64(field: field, entry: "\(kind) \"\(name)\"", file: file)
+        }
+        return [UInt8](data)
+    }
+}
+
+extension [UInt8] {
+    /// Whether a PEM block may be in here (RFC 7468 §2); reading it is for the TLS layer.
+    fileprivate var looksLikePEM: Bool {
+        self.firstRange(of: Array("-----BEGIN ".utf8)) != nil
+    }
+}

@@ -1,0 +1,89 @@
+import FastForward
+import Testing
+
+/// What follows when the server's worker is left with bytes that nobody takes.
+@Suite struct `Keeping away from a stuck worker` {
+    private let bench = TunnelBench()
+    private let server = ServerScript()
+
+    private func receive(_ parts: [UInt8]...) throws {
+        try bench.receive(server.message(parts.flatMap(\.self)))
+    }
+
+    private func takePings() -> [UInt32] {
+        defer { bench.sent = [] }
+        return bench.sent.compactMap {
+            guard case .control(.ping(let id)) = $0 else { return nil }
+            return id
+        }
+    }
+
+    /// Connection 0, of streams 1 and 3, sends a byte and is refused.
+    private func refuseOne() throws {
+        bench.open(port: 81)
+        bench.send(0, [1])
+        bench.endTurn()
+        #expect(takePings() == [])
+        try receive(server.data(3, [], isFinal: true), server.data(1, Array("refused".utf8)))
+        try receive(server.data(1, [], isFinal: true))
+        bench.endTurn()
+    }
+
+    @Test func `a refused connection with unproved bytes makes its worker suspect, and asks at once`() throws
+    {
+        try refuseOne()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        // Five connections in a row would use each worker once.
+        for _ in 0..<5 { bench.open(port: 80) }
+        #expect((1...5).allSatisfy { bench.worker(of: $0) != 3 })
+        // PING 3 of the deal (id 7) goes to worker 3: its answer clears it.
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
+        for _ in 0..<5 { bench.open(port: 80) }
+        #expect((6...10).allSatisfy { bench.worker(of: $0) != 3 })
+        try receive(server.ping(7))
+        for _ in 0..<5 { bench.open(port: 80) }
+        #expect((11...15).contains { bench.worker(of: $0) == 3 })
+    }
+
+    @Test func `a refused connection that sent nothing leaves no doubt`() throws {
+        bench.open(port: 81)
+        try receive(server.data(3, [], isFinal: true), server.data(1, Array("refused".utf8)))
+        try receive(server.data(1, [], isFinal: true))
+        bench.endTurn()
+        #expect(takePings() == [])
+    }
+
+    @Test func `a worker that stays silent makes the tunnel stalled until it answers`() throws {
+        try refuseOne()
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
+        #expect(!bench.isStalled)
+        bench.advance(by: .milliseconds(999))
+        #expect(!bench.isStalled)
+        bench.advance(by: .milliseconds(1))
+        #expect(bench.isStalled)
+        try receive(server.ping(7))
+        #expect(!bench.isStalled)
+    }
+
+    @Test func `what a stuck worker keeps from beginning is reset, the others go on`() throws {
+        // Connections 0, 5 and 10 have data streams 3, 23 and 43: worker 3.
+        for _ in 0..<11 { bench.open(port: 80) }
+        bench.send(0, [1])
+        bench.endTurn()
+        _ = takePings()
+        try receive(
+            server.reply(23),
+            server.data(3, [], isFinal: true),
+            server.data(1, Array("refused".utf8))
+        )
+        try receive(server.data(1, [], isFinal: true))
+        bench.endTurn()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
+        bench.advance(by: TunnelCore.answerMax)
+        let failure = TunnelCore.Event.fail(slot: bench.connections[10].slot, .stalled)
+        #expect(bench.connections[10].ends.first == failure)
+        for number in 1..<10 { #expect(bench.connections[number].ends == [], "connection \(number)") }
+        #expect(bench.problems == [])
+    }
+}
