@@ -48,6 +48,38 @@ extension Integration {
             }
         }
 
+        /// Servers before Kubernetes 1.32 leave the bytes of a refused connection in one of their workers' way for
+        /// good (moby/spdystream); whoever comes next must not end up behind them.
+        @Test(arguments: ClusterKind.everything)
+        func `ports refused again and again, with bytes under way, wear nothing out`(kind: ClusterKind) throws
+        {
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7999, 7000)
+                for round in 1...12 {
+                    let refused = try scenario.load(
+                        "refused",
+                        on: forward[7999],
+                        "--connections",
+                        "2",
+                        "--bytes",
+                        "1000",
+                        "--timeout",
+                        "20s"
+                    )
+                    #expect(refused.counts == ["reset": 2], "round \(round): \(refused)")
+                    let echo = try scenario.load(
+                        "echo",
+                        on: forward[7000],
+                        "--connections",
+                        "2",
+                        "--timeout",
+                        "20s"
+                    )
+                    #expect(echo.counts == ["complete": 2], "round \(round): \(echo)")
+                }
+            }
+        }
+
         @Test(arguments: ClusterKind.everything, ["rst", "fin"])
         func `a client that goes away in the middle leaves nothing behind`(kind: ClusterKind, how: String)
             throws

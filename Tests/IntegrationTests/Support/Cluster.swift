@@ -92,7 +92,11 @@ final class Cluster {
 
     /// How many connections to the pod are open.
     func liveConnectionCount() throws -> Int {
-        try statistic(kind.server == .goPeer ? "podConnections" : "streams")
+        switch kind.server {
+        case .goPeer: try statistic("podConnections")
+        // Two streams make a pair, which has one connection.
+        case .miniCluster: try statistic("streams") / 2
+        }
     }
 
     private func statistic(_ name: String) throws -> Int {
