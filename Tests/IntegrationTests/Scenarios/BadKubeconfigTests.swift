@@ -77,9 +77,9 @@ extension Integration {
                 "root certificates"
             ),
             row(
-                "files that are not there",
-                replacing: "token: secret-token",
-                by: "client-certificate: /nonexistent, client-key: /nonexistent",
+                "an authority that is not there",
+                replacing: "\"https://127.0.0.1:1\"",
+                by: "\"https://127.0.0.1:1\", certificate-authority: /nonexistent",
                 "/nonexistent"
             ),
             row("a bad URL", replacing: "https://127.0.0.1:1", by: "gopher://127.0.0.1:1", "gopher"),
