@@ -9,7 +9,7 @@ RELEASE := .build/release
 FORMATTED := Package.swift Sources Tests
 PEERS := .build/peers
 
-.PHONY: release demo check dependencies lint build test peers format fuzz sanitize bench install uninstall clean help
+.PHONY: release demo check dependencies lint build test peers format fuzz sanitize bench profile install uninstall clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -28,7 +28,7 @@ dependencies:
 
 lint: ## Formatting and conventions, without building
 	$(SWIFT) format lint --strict --recursive $(FORMATTED)
-	@for script in .ci/run scripts/* Tests/Peers/build.sh; do \
+	@for script in .ci/run scripts/* Tests/Peers/build.sh benchmarks/run; do \
 	    [ ! -f "$$script" ] || bash -n "$$script" || exit 1; \
 	done
 
@@ -53,6 +53,9 @@ sanitize: ## Run the tests under the address and the thread sanitizer
 
 bench: release ## Measure; benchmarks/README.md says what and how
 	@benchmarks/run
+
+profile: release ## Where ffwd spends its time, for a download and an upload (perf)
+	@benchmarks/run --profile
 
 install: release ## Install ffwd under PREFIX (/usr/local)
 	install -d '$(DESTDIR)$(PREFIX)/bin'

@@ -15,6 +15,11 @@ package final class Cluster {
     let plaintext: BufferBox
     let statistics = Statistics()
     var failures = Failures()
+    /// The most payload that a data frame from a pod carries, in bytes, each frame then being a message of its own; nil:
+    /// as much as there is, and many frames to a message.
+    ///
+    /// Kubernetes copies through buffers of 32 KiB, whatever the client is.
+    var frameBytesMax: Int?
     var objects: APIObjects
     private(set) var pods: [Pod] = []
 

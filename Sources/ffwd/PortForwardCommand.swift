@@ -30,7 +30,7 @@ struct PortForwardCommand: ParsableCommand {
     var address: [String] = ["localhost"]
 
     @Option(
-        help: "The way into the API server: auto, websocket (Kubernetes 1.30 or newer) or spdy (any version)."
+        help: "The way into the API server: auto, websocket (Kubernetes 1.30 or newer), spdy or channels."
     )
     var transport: Transport = .auto
 
@@ -64,15 +64,16 @@ struct PortForwardCommand: ParsableCommand {
 
 /// Which ways into the API server are tried.
 enum Transport: String, ExpressibleByArgument, CaseIterable {
-    case auto, websocket, spdy
+    case auto, websocket, spdy, channels
 
     /// The ways in their order; `KUBECTL_PORT_FORWARD_WEBSOCKETS=false` is kubectl's switch for the first.
     func ways(environment: [String: String]) -> [TunnelWay] {
         switch self {
-        case .auto where environment["KUBECTL_PORT_FORWARD_WEBSOCKETS"] == "false": [.spdy]
+        case .auto where environment["KUBECTL_PORT_FORWARD_WEBSOCKETS"] == "false": [.spdy, .channels]
         case .auto: TunnelWay.allCases
         case .websocket: [.webSocket]
         case .spdy: [.spdy]
+        case .channels: [.channels]
         }
     }
 }

@@ -32,18 +32,16 @@ package final class APIRequest: UpstreamConnection {
     }
 
     package override func upstreamOpened() {
-        do {
-            var fields = try endpoint.requestFields(at: loop.now)
+        do throws(UpstreamError) {
+            var fields: HTTPFields
+            do throws(KubeconfigError) { fields = try endpoint.requestFields(at: loop.now) } catch {
+                throw UpstreamError.credential(error)
+            }
             fields.append("Accept", "application/json")
             fields.append("Connection", "close")
-            let request = HTTPRequestHead(method: "GET", target: path.description, fields: fields)
-            var buffer = loop.pool.take(request.encodedBytes)
-            try request.append(to: &buffer)
-            sendUpstream(buffer.bytes)
-        } catch let error as KubeconfigError {
-            finish(.failure(.credential(error)))
+            try sendRequest(HTTPRequestHead(method: "GET", target: path.description, fields: fields))
         } catch {
-            finish(.failure(.answer(server: serverText, reason: "the request cannot be written: \(error)")))
+            finish(.failure(error))
         }
     }
 

@@ -74,6 +74,9 @@ package final class Forwarder {
             loop: loop,
             endpoint: endpoint,
             path: .portForward(pod: request.pod, namespace: namespace, at: server),
+            channelPath: { [pod = request.pod] port in
+                .portForward(pod: pod, namespace: namespace, ports: [port], at: server)
+            },
             pod: request.pod,
             ways: request.ways
         ) { [weak self] event in self?.tunnelSetReported(event) }

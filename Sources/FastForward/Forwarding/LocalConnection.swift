@@ -20,7 +20,7 @@ final class LocalConnection: Transport {
     /// The forward that accepted it; nil once it is over.
     private(set) var port: ForwardedListener?
     /// The tunnel that carries it; nil while it waits for one and after the pod's side is over.
-    private(set) var tunnel: Tunnel?
+    private(set) var tunnel: Carrier?
     private(set) var slot = -1
     private var fromPod = FromPod.open
     /// Whether the client has ended its direction.
@@ -45,14 +45,14 @@ final class LocalConnection: Transport {
     convenience init(loop: EventLoop, port: ForwardedListener) {
         self.init(loop: loop)
         self.port = port
-        readGapBytes = SPDYFrameWriter.dataHeaderBytes
     }
 
     // MARK: The tunnel's calls
 
     /// Begins to forward.
-    func attach(_ tunnel: Tunnel, slot: Int) {
+    func attach(_ tunnel: Carrier, slot: Int) {
         self.tunnel = tunnel
+        readGapBytes = tunnel.gapBytes
         self.slot = slot
         if !isClosing { startReading() }
     }
@@ -200,13 +200,14 @@ final class LocalConnection: Transport {
             break
         case .ending:
             fromPod = .ended
-            shutdownWriting()
-            if hasClientEnded {
-                // A half-closed pod may still be reading what was passed on; the client needs nothing more.
-                if tunnel == nil { close() }
-            } else if tunnel == nil {
-                depart(until: loop.now + Self.lingerMax)
+            guard !hasClientEnded || tunnel != nil else {
+                // Nothing is left either way: the close itself is the end that the client waits for.
+                close()
+                return
             }
+            // A half-closed pod may still be reading what was passed on; the client has all it gets.
+            shutdownWriting()
+            if !hasClientEnded, tunnel == nil { depart(until: loop.now + Self.lingerMax) }
         case .failing:
             guard unacknowledgedBytes > 0 else {
                 close()

@@ -10,15 +10,13 @@
 /// worker owes acknowledgements, a local connection that becomes readable is parked, which costs nothing for those
 /// that are not. From the pod: while a client's backlog is above its mark, or all of them together above
 /// ``fromPodMarks``, the tunnel is not read.
-package final class Tunnel: UpstreamConnection, TurnWork {
+package final class Tunnel: Carrier, TurnWork {
     /// Ciphertext that waits for the kernel, in bytes: above the high mark local connections are not read.
     static let toPodMarks = BacklogMarks(lowBytes: 256 * 1024, highBytes: 1024 * 1024)
     /// What all clients of this tunnel together have not taken, in bytes.
     static let fromPodMarks = BacklogMarks(lowBytes: 4 * 1024 * 1024, highBytes: 8 * 1024 * 1024)
     /// The least room that a local connection is read into, in bytes: less than a large read makes small frames.
     private static let readBytesMin = 64 * 1024
-    /// What of a refusal's body is kept, in bytes.
-    private static let refusalBytesMax = 64 * 1024
 
     /// What the set that a tunnel belongs to has to know.
     package protocol Owner: AnyObject {
@@ -34,12 +32,8 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     private let keys: RandomKeys
 
     private var core: TunnelCore
-    private var headReader = HTTPResponseHeadReader()
     private let upgrade: TunnelUpgrade
-    private var refusal: HTTPResponseHead?
-    private var refusalReader: HTTPBodyReader?
-    private var refusalBody: [UInt8] = []
-    private var hasUpgraded = false
+    private var answer: UpgradeAnswer
 
     /// By slot.
     private var locals: [LocalConnection?] = []
@@ -71,6 +65,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
         self.owner = owner
         let key = Digests.randomWebSocketKey()
         upgrade = TunnelUpgrade(way: way, key: key, expectedAccept: Digests.webSocketAccept(forKey: key))
+        answer = UpgradeAnswer(upgrade: upgrade)
         core = TunnelCore(way: way, now: loop.now)
         super.init(loop: loop, endpoint: endpoint)
     }
@@ -78,11 +73,11 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     /// How it was, or is to be, made.
     package var way: TunnelWay { upgrade.way }
     /// Whether connections can be opened on it now.
-    package var isOpen: Bool { hasUpgraded && isUpstreamOpen && !core.isGoingAway }
+    package var isOpen: Bool { answer.isAccepted && isUpstreamOpen && !core.isGoingAway }
     /// Whether it is still on its way to be opened.
-    package var isOpening: Bool { !hasUpgraded && !isUpstreamClosed }
+    package var isOpening: Bool { !answer.isAccepted && !isUpstreamClosed }
     /// Whether it only ends what it carries: the server said so, its ids are used up, or the server is stuck.
-    package var isRetiring: Bool { hasUpgraded && (core.isGoingAway || isStalled) }
+    package var isRetiring: Bool { answer.isAccepted && (core.isGoingAway || isStalled) }
     /// Whether a client that does not read holds up the others.
     package var isHeldUpNow: Bool { isHeldUp }
     /// Whether the server is stuck with bytes that a pod does not take.
@@ -97,79 +92,24 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     // MARK: Opening
 
     package override func upstreamOpened() {
-        do {
-            let request = upgrade.request(
-                target: path.description,
-                fields: try endpoint.requestFields(at: loop.now)
-            )
-            var buffer = loop.pool.take(request.encodedBytes)
-            try request.append(to: &buffer)
-            sendUpstream(buffer.bytes)
-        } catch let error as KubeconfigError {
-            fail(.credential(error))
-        } catch {
-            fail(.answer(server: serverText, reason: "the request cannot be written: \(error)"))
-        }
+        do throws(UpstreamError) { try sendRequest(upgrade, path) } catch { fail(error) }
     }
 
     package override func upstreamReceived(_ batch: inout ByteBuffer) {
         var cursor = 0
-        if !hasUpgraded {
-            do throws(HTTPError) {
-                guard try receiveAnswer(batch.bytes, from: &cursor) else { return }
+        if !answer.isAccepted {
+            do throws(UpstreamError) {
+                guard try answer.next(batch.bytes, from: &cursor, server: serverText, pod: pod) else {
+                    return
+                }
             } catch {
-                fail(.http(server: serverText, error))
+                fail(error)
                 return
             }
-            guard hasUpgraded else { return }
+            openTimeoutSatisfied()
+            owner?.tunnelOpened(self)
         }
         receiveFrames(&batch, from: &cursor)
-    }
-
-    /// Reads the answer to the upgrade.
-    ///
-    /// - Returns: whether frames may follow.
-    private func receiveAnswer(_ bytes: RawSpan, from cursor: inout Int) throws(HTTPError) -> Bool {
-        while refusal == nil {
-            guard let head = try headReader.next(bytes, from: &cursor) else { return false }
-            if head.isInterim {
-                headReader = HTTPResponseHeadReader()
-                continue
-            }
-            guard head.status == 101 else {
-                refusal = head
-                refusalReader = try HTTPBodyReader(of: head, toMethod: upgrade.method)
-                break
-            }
-            do throws(TunnelUpgrade.Failure) {
-                try upgrade.verify(head)
-            } catch {
-                fail(.handshake(server: serverText, error))
-                return false
-            }
-            openTimeoutSatisfied()
-            hasUpgraded = true
-            owner?.tunnelOpened(self)
-            return true
-        }
-        while let event = try refusalReader?.next(bytes, from: &cursor) {
-            switch event {
-            case .bytes(let range):
-                let room = Self.refusalBytesMax - refusalBody.count
-                let part = range.lowerBound..<(range.lowerBound + min(room, range.count))
-                refusalBody += [UInt8](copying: bytes.extracting(part))
-            case .end:
-                failAsRefused()
-                return false
-            }
-        }
-        return false
-    }
-
-    private func failAsRefused() {
-        let status = refusal?.status ?? 0
-        if status == 401 { endpoint.credentialWasRefused() }
-        fail(.refused(APIFailure(httpStatus: status, body: refusalBody, request: .portForward(pod))))
     }
 
     // MARK: From the pod
@@ -242,7 +182,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     }
 
     /// A client's backlog has changed.
-    func backlogChanged(_ local: LocalConnection, _ verdict: BacklogGate.Verdict?) {
+    override func backlogChanged(_ local: LocalConnection, _ verdict: BacklogGate.Verdict?) {
         switch verdict {
         case .pause: holdingCount += 1
         case .resume: holdingCount -= 1
@@ -255,7 +195,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     }
 
     /// A client leaves the tunnel's account.
-    func uncount(_ local: LocalConnection) {
+    override func uncount(_ local: LocalConnection) {
         if local.isHolding { holdingCount -= 1 }
         clientBacklogBytes -= local.countedBacklogBytes
         local.countedBacklogBytes = 0
@@ -277,6 +217,8 @@ package final class Tunnel: UpstreamConnection, TurnWork {
 
     // MARK: To the pod
 
+    override var gapBytes: Int { SPDYFrameWriter.dataHeaderBytes }
+
     /// Opens a connection: its SYNs leave at the end of this turn.
     func open(_ local: LocalConnection, port: UInt16) {
         let box = stagingBox(room: TunnelCore.openBytesMax)
@@ -288,7 +230,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     }
 
     /// Where a client's next bytes go; nil: it is parked until the tunnel takes more.
-    func readBox(for local: LocalConnection) -> BufferBox? {
+    override func readBox(for local: LocalConnection) -> BufferBox? {
         guard !toPodGate.isPaused else {
             park(local, in: &parked)
             return nil
@@ -317,22 +259,22 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     }
 
     /// Takes the `count` bytes that a client's read has put behind the gap in the staging buffer.
-    func sendToPod(_ local: LocalConnection, _ count: Int) {
+    override func sendToPod(_ local: LocalConnection, _ count: Int) {
         guard let box = staging else { return }
         let offset = box.buffer.readableBytes
-        box.buffer.commit(local.readGapBytes + count)
+        box.buffer.commit(gapBytes + count)
         core.storeDataHeader(local.slot, payloadBytes: count, in: &box.buffer, at: offset)
         scheduleTurn()
     }
 
     /// Passes a client's end on, behind its bytes.
-    func finishToPod(_ local: LocalConnection) {
+    override func finishToPod(_ local: LocalConnection) {
         let box = stagingBox(room: SPDYFrameWriter.dataHeaderBytes)
         core.finish(local.slot, into: &box.buffer)
     }
 
     /// The client is gone: the server is told, and what still comes for it is dropped.
-    func abandon(_ local: LocalConnection) {
+    override func abandon(_ local: LocalConnection) {
         uncount(local)
         guard locals.indices.contains(local.slot), locals[local.slot] === local else { return }
         remove(local.slot)
@@ -366,7 +308,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
         case .webSocket:
             guard let key = nextKey() else { return }
             WebSocketFrameWriter.prependHeader(to: &staging.buffer, key: key)
-        case .spdy:
+        case .spdy, .channels:
             break
         }
         sendUpstream(staging.buffer.bytes)
@@ -408,7 +350,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
 
     package func endTurn() {
         isTurnScheduled = false
-        guard hasUpgraded, !isUpstreamClosed else { return }
+        guard answer.isAccepted, !isUpstreamClosed else { return }
         let now = loop.now
         if core.hasControlFrames(now: now) {
             let box = stagingBox(room: SPDYFrameWriter.pingBytes * WorkerWindow.workerCount)
@@ -448,22 +390,11 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     }
 
     package override func upstreamEnded(_ error: UpstreamError) {
-        if refusal != nil, case .ended = error {
-            // A refusal without a length ends with the connection.
-            refusal.map { head in
-                let failure = APIFailure(
-                    httpStatus: head.status,
-                    body: refusalBody,
-                    request: .portForward(pod)
-                )
-                tearDown(.refused(failure))
-            }
-            return
-        }
-        tearDown(error)
+        tearDown(answer.reason(ofEnd: error, pod: pod))
     }
 
     private func tearDown(_ error: UpstreamError) {
+        if case .refused(let failure) = error, failure.isUnauthorized { endpoint.credentialWasRefused() }
         timer?.close()
         timer = nil
         staging = nil
@@ -483,7 +414,7 @@ package final class Tunnel: UpstreamConnection, TurnWork {
     /// Closes the tunnel; its connections are reset.
     package func close() {
         guard !isUpstreamClosed else { return }
-        if hasUpgraded {
+        if answer.isAccepted {
             sealStaging()
             // The connections first: no GOAWAY while a stream lives, the server would read nothing more.
             sendControl(.close, WebSocketControlPayload(closeCode: 1000))

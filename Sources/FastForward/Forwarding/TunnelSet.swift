@@ -30,12 +30,16 @@ package final class TunnelSet: Tunnel.Owner {
     private let loop: EventLoop
     private let endpoint: UpstreamEndpoint
     private let path: APIPath
+    private let channelPath: (UInt16) -> APIPath
     private let pod: String
     private let keys: RandomKeys
     private let handler: (Event) -> Void
     /// The ways to try, the best first; those that were refused are gone, those behind one that worked are not needed.
     private var ways: [TunnelWay]
     private var hasFoundWay = false
+    /// The connections that have a WebSocket of their own, where no tunnel can be had.
+    private var channels: [ObjectIdentifier: ChannelConnection] = [:]
+    private var usesChannels = false
     /// Why the first way was refused: it says more than the last one's reason.
     private var firstRefusal: UpstreamError?
     private var tunnels: [Tunnel] = []
@@ -48,6 +52,7 @@ package final class TunnelSet: Tunnel.Owner {
         loop: EventLoop,
         endpoint: UpstreamEndpoint,
         path: APIPath,
+        channelPath: @escaping (UInt16) -> APIPath,
         pod: String,
         ways: [TunnelWay],
         handler: @escaping (Event) -> Void
@@ -57,6 +62,7 @@ package final class TunnelSet: Tunnel.Owner {
         self.loop = loop
         self.endpoint = endpoint
         self.path = path
+        self.channelPath = channelPath
         self.pod = pod
         self.handler = handler
         keys = RandomKeys(pool: loop.pool)
@@ -86,6 +92,10 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Gives a connection to a tunnel, or lets it wait for one.
     func place(_ local: LocalConnection) {
+        guard !usesChannels else {
+            openChannel(for: local)
+            return
+        }
         closeRetired()
         var best: Tunnel?
         var isOpening = false
@@ -115,6 +125,25 @@ package final class TunnelSet: Tunnel.Owner {
     private func open(_ local: LocalConnection, on tunnel: Tunnel) {
         guard let port = local.port, !local.isClosing else { return }
         tunnel.open(local, port: port.remote)
+    }
+
+    private func openChannel(for local: LocalConnection) {
+        guard let port = local.port, !local.isClosing else { return }
+        let (localPort, remotePort) = (port.local, port.remote)
+        let channel = ChannelConnection(
+            loop: loop,
+            endpoint: endpoint,
+            path: channelPath(remotePort),
+            pod: pod,
+            keys: keys,
+            local: local,
+            reportFailure: { [weak self] in
+                self?.connectionFailed(local: localPort, remote: remotePort, $0)
+            },
+            reportEnd: { [weak self] in self?.channels[ObjectIdentifier($0)] = nil }
+        )
+        channels[ObjectIdentifier(channel)] = channel
+        channel.openUpstream()
     }
 
     private func wait(_ local: LocalConnection) {
@@ -170,6 +199,12 @@ package final class TunnelSet: Tunnel.Owner {
     package func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
         tunnels.removeAll { $0 === tunnel }
         guard !isClosed else { return }
+        if tunnel.way == .channels, case .refused(let failure) = error, failure.asksForPorts {
+            // The probe, which names no port, so that no pod notices it, was answered as it should be.
+            usesChannels = true
+            tunnelOpened(tunnel)
+            return
+        }
         if !hasFoundWay, ways.count > 1, error.isWayRefused {
             firstRefusal = firstRefusal ?? error
             ways.removeFirst()
@@ -235,5 +270,7 @@ package final class TunnelSet: Tunnel.Owner {
         waiting = []
         for tunnel in tunnels { tunnel.close() }
         tunnels = []
+        for channel in channels.values { channel.close() }
+        channels = [:]
     }
 }

@@ -242,6 +242,30 @@ package class UpstreamConnection: TransportOwner {
         if tls.output.byteCount >= Self.gatheredBytesMax { flushUpstream() }
     }
 
+    /// Sends the request for an upgrade, with the fields that every request has.
+    package final func sendRequest(_ upgrade: TunnelUpgrade, _ path: APIPath) throws(UpstreamError) {
+        let fields: HTTPFields
+        do throws(KubeconfigError) { fields = try endpoint.requestFields(at: loop.now) } catch {
+            throw .credential(error)
+        }
+        try sendRequest(upgrade.request(target: path.description, fields: fields))
+    }
+
+    /// Sends a request.
+    package final func sendRequest(_ request: HTTPRequestHead) throws(UpstreamError) {
+        guard request.encodedBytes <= BufferPool.largestCapacityBytes else {
+            throw .answer(
+                server: serverText,
+                reason: "the request is longer than \(BufferPool.largestCapacityBytes) bytes"
+            )
+        }
+        var buffer = loop.pool.take(request.encodedBytes)
+        do throws(HTTPError) { try request.append(to: &buffer) } catch {
+            throw .answer(server: serverText, reason: "the request cannot be written: \(error)")
+        }
+        sendUpstream(buffer.bytes)
+    }
+
     /// Writes what was gathered.
     package final func flushUpstream() {
         guard let link else { return }

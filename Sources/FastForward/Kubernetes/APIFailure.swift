@@ -54,6 +54,13 @@ package struct APIFailure: Error, Hashable, Sendable {
     /// Whether the API server says that the object is not there (a 404 of something in between says nothing).
     package var isObjectMissing: Bool { httpStatus == 404 && status?.reason == "NotFound" }
 
+    /// Whether the server asks for the ports in the query: it knows WebSocket channels and would let us in.
+    ///
+    /// Servers before 1.30 answer so to a WebSocket tunnel too.
+    package var asksForPorts: Bool {
+        httpStatus == 400 && bodyText.contains("query parameter \"port\" is required")
+    }
+
     /// Whether this is a refusal that names no reason: the user may `get`, and `create` is missing.
     ///
     /// API servers from 1.35 want both verbs for a WebSocket (protocol.md §2).

@@ -17,6 +17,8 @@ internal import CUV
     package final var output: WriteQueue
     /// Room that is left free in front of the bytes of each read, for a frame header.
     package final var readGapBytes = 0
+    /// How much one read may bring at most, in bytes.
+    package final var readBytesMax = Int.max
 
     /// Whether reading is on; it may still wait for its next turn.
     package private(set) final var isReading = false
@@ -140,7 +142,11 @@ internal import CUV
             return unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
         }
         readBox = box
-        return unsafe box.buffer.tail(afterGap: readGapBytes)
+        let room = unsafe box.buffer.tail(afterGap: readGapBytes)
+        return unsafe UnsafeMutableRawBufferPointer(
+            start: room.baseAddress,
+            count: min(room.count, readBytesMax)
+        )
     }
 
     final func readCompleted(_ count: Int) {

@@ -130,7 +130,7 @@ package struct TunnelCore: ~Copyable {
                 }
                 continue
             }
-            if way == .spdy {
+            if way != .webSocket {
                 guard cursor < bytes.byteCount else { return nil }
                 payloadCursor = cursor
                 payloadEnd = bytes.byteCount

@@ -4,6 +4,8 @@ package enum TunnelError: Error, Equatable, CustomStringConvertible {
     case spdy(SPDYError)
     /// The server opened a stream, which nothing in the port-forward protocol does.
     case unexpectedStream(UInt32)
+    /// The server sent on a channel that a single port does not have.
+    case unexpectedChannel(UInt8)
     /// The server sends PINGs faster than it reads our answers.
     case pingFlood
 
@@ -12,6 +14,8 @@ package enum TunnelError: Error, Equatable, CustomStringConvertible {
         case .webSocket(let error): "\(error)"
         case .spdy(let error): "\(error)"
         case .unexpectedStream(let id): "the server opened stream \(id), which port-forwarding does not know"
+        case .unexpectedChannel(let channel):
+            "the server sent on channel \(channel), which one port does not have"
         case .pingFlood:
             "the server sent more than \(TunnelCore.pongsOwedMax) PINGs without taking the answers"
         }

@@ -1,9 +1,11 @@
-/// The ways by which a connection to the API server becomes a tunnel (kubectl has the same two).
+/// The ways into a pod (kubectl has the first two).
 package enum TunnelWay: String, CaseIterable, Sendable {
     /// SPDY inside a WebSocket: API servers since Kubernetes 1.30.
     case webSocket = "websocket"
     /// SPDY as it is: every API server, but not every proxy before it.
     case spdy
+    /// WebSocket channels, a WebSocket for each connection: every API server, and proxies that let nothing else through.
+    case channels
 }
 
 /// Asks for a tunnel, and checks the answer.
@@ -24,6 +26,7 @@ package struct TunnelUpgrade: Equatable {
     }
 
     private static let webSocketProtocol = "SPDY/3.1+portforward.k8s.io"
+    private static let channelProtocol = "v4.channel.k8s.io"
     private static let spdyProtocol = "portforward.k8s.io"
     private static let streamProtocolField = "X-Stream-Protocol-Version"
 
@@ -43,12 +46,12 @@ package struct TunnelUpgrade: Equatable {
     /// The request, with the fields that every request has.
     package func request(target: String, fields: HTTPFields) -> HTTPRequestHead {
         switch way {
-        case .webSocket:
+        case .webSocket, .channels:
             return WebSocketHandshake.request(
                 target: target,
                 fields: fields,
                 key: key,
-                subprotocols: [Self.webSocketProtocol]
+                subprotocols: [subprotocol]
             )
         case .spdy:
             // apimachinery `httpstream/spdy/roundtripper.go`.
@@ -61,10 +64,12 @@ package struct TunnelUpgrade: Equatable {
         }
     }
 
+    private var subprotocol: String { way == .channels ? Self.channelProtocol : Self.webSocketProtocol }
+
     /// The method of the request, which decides how the answer's body is read.
     package var method: String {
         switch way {
-        case .webSocket: "GET"
+        case .webSocket, .channels: "GET"
         case .spdy: "POST"
         }
     }
@@ -72,12 +77,12 @@ package struct TunnelUpgrade: Equatable {
     /// Checks a 101.
     package func verify(_ head: HTTPResponseHead) throws(Failure) {
         switch way {
-        case .webSocket:
+        case .webSocket, .channels:
             do throws(WebSocketError) {
                 _ = try WebSocketHandshake.verify(
                     head,
                     expectedAccept: expectedAccept,
-                    offered: [Self.webSocketProtocol]
+                    offered: [subprotocol]
                 )
             } catch {
                 throw .webSocket(error)

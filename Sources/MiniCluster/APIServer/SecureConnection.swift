@@ -52,6 +52,9 @@ final class SecureConnection: TransportOwner {
         if !box.buffer.isEmpty { user.receivedPlaintext(in: box) }
     }
 
+    /// The TLS version and cipher that were agreed on.
+    var negotiatedTLS: String { session.negotiated }
+
     // MARK: Sending
 
     /// The ciphertext that the kernel has not taken yet, in bytes.

@@ -5,6 +5,7 @@ import FastForward
 ///     GET  /stats
 ///     POST /cut?tunnel=all&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
 ///          /answer?status=normal|500|garbage|hang        /create?pod=NAME      /delete?pod=NAME
+///          /frames?bytes=N (the most payload in a frame; without bytes: no limit)
 ///          /phase?pod=NAME&phase=Pending|Running|Succeeded|Failed
 final class AdminServer {
     private let listener: Listener
@@ -87,6 +88,8 @@ private final class AdminConnection: TransportOwner {
         case "/stall":
             cluster.failures.stallsTunnels = isOn
             for tunnel in cluster.allTunnels { tunnel.applyStall() }
+        case "/frames":
+            cluster.frameBytesMax = query["bytes"].flatMap { Int($0) }.map { max(1, $0) }
         case "/answer":
             guard let answer = Failures.Answer(rawValue: query["status"] ?? "normal") else {
                 return .text(400, "Bad Request", "status: normal, 500, garbage or hang\n")
@@ -114,6 +117,9 @@ private final class AdminConnection: TransportOwner {
         let tunnels = cluster.allTunnels
         return [
             "tunnels": .number(tunnels.count),
+            "tunnelsTLS": .array(
+                Set(tunnels.map { $0.connection.negotiatedTLS }).sorted().map { .string($0) }
+            ),
             "streams": .number(tunnels.reduce(0) { $0 + $1.pairs.streamCount }),
             "tunnelsOpened": .number(statistics.tunnelsOpened), "requests": .number(statistics.requests),
             "connections": .number(statistics.connectionsOpened),

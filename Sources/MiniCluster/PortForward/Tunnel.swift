@@ -339,6 +339,7 @@ final class Tunnel: SecureConnectionUser, TurnWork {
             paused.append(pair)
             return nil
         }
+        pair.transport.readBytesMax = cluster.frameBytesMax ?? Int.max
         return stagingBox(roomBytes: SPDYFrameWriter.dataHeaderBytes + Self.readBytesMin)
     }
 
@@ -355,6 +356,7 @@ final class Tunnel: SecureConnectionUser, TurnWork {
             isFinal: false
         )
         cluster.statistics.bytesFromPods += count
+        if cluster.frameBytesMax != nil { seal() }
     }
 
     func sendData(_ text: String, on id: UInt32, isFinal: Bool) {

@@ -1,0 +1,249 @@
+/// One client on a WebSocket of its own: WebSocket channels, for servers and proxies that let nothing else through.
+///
+/// Theory of operation. The pod is dialled when the WebSocket opens, so it is opened for each client, which is not read
+/// before. Each read becomes one message: a byte for the channel in the gap, the header in the headroom. The
+/// protocol has no half-close: a client that has ended its side keeps its WebSocket until the pod ends it or has been
+/// silent for ``silenceAfterEnd``; closing it at once would cut the answer.
+package final class ChannelConnection: Carrier, TurnWork {
+    /// How long a pod may be silent after the client has ended its side.
+    static let silenceAfterEnd = TimeSpan.seconds(5)
+
+    private let upgrade: TunnelUpgrade
+    private let path: APIPath
+    private let pod: String
+    private let keys: RandomKeys
+    private let reportFailure: (ConnectionFailure) -> Void
+    private let reportEnd: (ChannelConnection) -> Void
+    private var answer: UpgradeAnswer
+    private var core = ChannelCore()
+    private var local: LocalConnection?
+    private var staging: BufferBox?
+    private var isTurnScheduled = false
+    private var isParked = false
+    private var toPodGate = BacklogGate()
+    private var hasClientEnded = false
+    private var timer: LoopTimer?
+
+    /// - Parameters:
+    ///   - path: with the port in its query.
+    ///   - reportFailure: gets the reason where the connection fails.
+    ///   - reportEnd: called once.
+    init(
+        loop: EventLoop,
+        endpoint: UpstreamEndpoint,
+        path: APIPath,
+        pod: String,
+        keys: RandomKeys,
+        local: LocalConnection,
+        reportFailure: @escaping (ConnectionFailure) -> Void,
+        reportEnd: @escaping (ChannelConnection) -> Void
+    ) {
+        let key = Digests.randomWebSocketKey()
+        upgrade = TunnelUpgrade(
+            way: .channels,
+            key: key,
+            expectedAccept: Digests.webSocketAccept(forKey: key)
+        )
+        answer = UpgradeAnswer(upgrade: upgrade)
+        self.path = path
+        self.pod = pod
+        self.keys = keys
+        self.local = local
+        self.reportFailure = reportFailure
+        self.reportEnd = reportEnd
+        super.init(loop: loop, endpoint: endpoint)
+    }
+
+    override var gapBytes: Int { ChannelCore.channelBytes }
+
+    // MARK: From the pod
+
+    package override func upstreamOpened() {
+        do throws(UpstreamError) {
+            try sendRequest(upgrade, path)
+        } catch {
+            over(.reported("\(error)"))
+        }
+    }
+
+    package override func upstreamReceived(_ batch: inout ByteBuffer) {
+        var cursor = 0
+        do throws(UpstreamError) {
+            if !answer.isAccepted {
+                guard try answer.next(batch.bytes, from: &cursor, server: serverText, pod: pod) else {
+                    return
+                }
+                openTimeoutSatisfied()
+                local?.attach(self, slot: 0)
+            }
+        } catch {
+            over(.reported("\(error)"))
+            return
+        }
+        do throws(TunnelError) {
+            while let event = try core.next(batch.bytes, from: &cursor) {
+                switch event {
+                case .payload(let range):
+                    guard let local, !local.isClosing else { continue }
+                    local.output.appendBorrowed(batch, range)
+                    local.isTouched = true
+                case .ping(let payload):
+                    sendControl(.pong, payload)
+                case .ended(let failure):
+                    flushLocal(&batch)
+                    sendControl(.close, WebSocketControlPayload(closeCode: 1000))
+                    over(failure)
+                    return
+                }
+            }
+        } catch {
+            flushLocal(&batch)
+            over(.reported("\(UpstreamError.tunnel(server: serverText, error))"))
+            return
+        }
+        flushLocal(&batch)
+        if hasClientEnded { waitForSilence() }
+    }
+
+    private func flushLocal(_ batch: inout ByteBuffer) {
+        guard let local, local.isTouched else { return }
+        if local.flushBatch(batchBytes: batch.capacityBytes) { local.takeBatch(&batch) }
+    }
+
+    override func backlogChanged(_ local: LocalConnection, _ verdict: BacklogGate.Verdict?) {
+        switch verdict {
+        case .pause: pauseUpstream()
+        case .resume: resumeUpstream()
+        case nil: break
+        }
+    }
+
+    // MARK: To the pod
+
+    override func readBox(for local: LocalConnection) -> BufferBox? {
+        guard !toPodGate.isPaused else {
+            isParked = true
+            return nil
+        }
+        // Each read is a message of its own.
+        seal()
+        if let staging { return staging }
+        let box = BufferBox(loop.pool.take(BufferPool.largestCapacityBytes))
+        box.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
+        staging = box
+        scheduleTurn()
+        return box
+    }
+
+    override func sendToPod(_ local: LocalConnection, _ count: Int) {
+        guard let staging else { return }
+        staging.buffer.commit(ChannelCore.channelBytes + count)
+        staging.buffer.store(bigEndian: UInt8(0), at: 0)
+        scheduleTurn()
+    }
+
+    private func seal() {
+        guard let staging, !staging.buffer.isEmpty, let key = nextKey() else { return }
+        WebSocketFrameWriter.prependHeader(to: &staging.buffer, key: key)
+        sendUpstream(staging.buffer.bytes)
+        staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
+        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Tunnel.toPodMarks)
+    }
+
+    private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
+        seal()
+        guard let key = nextKey() else { return }
+        var buffer = loop.pool.take(WebSocketFrameWriter.controlFrameBytesMax)
+        WebSocketFrameWriter.appendControl(opcode, payload, key: key, to: &buffer)
+        sendUpstream(buffer.bytes)
+        scheduleTurn()
+    }
+
+    private func nextKey() -> WebSocketMask? {
+        (try? keys.next()).map { WebSocketMask($0) }
+    }
+
+    private func scheduleTurn() {
+        guard !isTurnScheduled, !isUpstreamClosed else { return }
+        isTurnScheduled = true
+        loop.atEndOfTurn(self)
+    }
+
+    package func endTurn() {
+        isTurnScheduled = false
+        guard !isUpstreamClosed else { return }
+        seal()
+        staging = nil
+        flushUpstream()
+    }
+
+    package override func upstreamProgressed() {
+        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Tunnel.toPodMarks) == .resume,
+            isParked
+        else { return }
+        isParked = false
+        local?.startReading()
+    }
+
+    override func finishToPod(_ local: LocalConnection) {
+        hasClientEnded = true
+        waitForSilence()
+    }
+
+    private func waitForSilence() {
+        if timer == nil {
+            timer = LoopTimer(loop: loop) { [weak self] in
+                // The pod had its time; whether it has more to say is not known, so the end is no clean one.
+                guard let self, let local = self.local else { return }
+                self.abandon(local)
+                local.fail()
+            }
+        }
+        timer?.schedule(at: loop.now + Self.silenceAfterEnd)
+    }
+
+    // MARK: Ending
+
+    override func abandon(_ local: LocalConnection) {
+        guard self.local === local else { return }
+        self.local = nil
+        if answer.isAccepted { sendControl(.close, WebSocketControlPayload(closeCode: 1000)) }
+        release()
+    }
+
+    package override func upstreamEnded(_ error: UpstreamError) {
+        over(answer.isAccepted ? core.cut() : .reported("\(answer.reason(ofEnd: error, pod: pod))"))
+    }
+
+    /// The connection is over; nil: completely.
+    private func over(_ failure: ConnectionFailure?) {
+        let local = self.local
+        self.local = nil
+        if let failure {
+            reportFailure(failure)
+            local?.fail()
+        } else {
+            local?.finish(isComplete: true)
+        }
+        release()
+    }
+
+    /// Closes; a client that is still there is reset.
+    func close() {
+        let local = self.local
+        self.local = nil
+        local?.abort()
+        release()
+    }
+
+    private func release() {
+        timer?.close()
+        timer = nil
+        if !isUpstreamClosed {
+            seal()
+            closeUpstream()
+        }
+        staging = nil
+        reportEnd(self)
+    }
+}

@@ -1,0 +1,89 @@
+/// The answer to an upgrade: a 101, or a refusal with its reason.
+struct UpgradeAnswer {
+    /// What of a refusal's body is kept, in bytes.
+    private static let refusalBytesMax = 64 * 1024
+
+    private let upgrade: TunnelUpgrade
+    private var headReader = HTTPResponseHeadReader()
+    private var refusal: HTTPResponseHead?
+    private var bodyReader: HTTPBodyReader?
+    private var body: [UInt8] = []
+    /// Whether the 101 has come and is what it must be.
+    private(set) var isAccepted = false
+
+    init(upgrade: TunnelUpgrade) {
+        self.upgrade = upgrade
+    }
+
+    /// Reads on.
+    ///
+    /// - Returns: whether the 101 is through and frames may follow at `cursor`; false: more bytes are needed.
+    mutating func next(
+        _ bytes: RawSpan,
+        from cursor: inout Int,
+        server: String,
+        pod: String
+    ) throws(UpstreamError) -> Bool {
+        let head: HTTPResponseHead?
+        do throws(HTTPError) { head = try readHead(bytes, from: &cursor) } catch {
+            throw .http(server: server, error)
+        }
+        if let head {
+            do throws(TunnelUpgrade.Failure) { try upgrade.verify(head) } catch {
+                throw .handshake(server: server, error)
+            }
+            isAccepted = true
+            return true
+        }
+        let isRefused: Bool
+        do throws(HTTPError) { isRefused = try readRefusal(bytes, from: &cursor) } catch {
+            throw .http(server: server, error)
+        }
+        if isRefused { throw .refused(failure(pod: pod)) }
+        return false
+    }
+
+    /// The 101 when it has come.
+    private mutating func readHead(
+        _ bytes: RawSpan,
+        from cursor: inout Int
+    ) throws(HTTPError) -> HTTPResponseHead? {
+        while refusal == nil {
+            guard let head = try headReader.next(bytes, from: &cursor) else { return nil }
+            if head.status == 101 { return head }
+            if head.isInterim {
+                headReader = HTTPResponseHeadReader()
+            } else {
+                refusal = head
+                bodyReader = try HTTPBodyReader(of: head, toMethod: upgrade.method)
+            }
+        }
+        return nil
+    }
+
+    /// Reads a refusal's body.
+    ///
+    /// - Returns: whether it is through.
+    private mutating func readRefusal(_ bytes: RawSpan, from cursor: inout Int) throws(HTTPError) -> Bool {
+        while let event = try bodyReader?.next(bytes, from: &cursor) {
+            switch event {
+            case .bytes(let range):
+                let count = min(Self.refusalBytesMax - body.count, range.count)
+                body += [UInt8](copying: bytes.extracting(range.lowerBound..<range.lowerBound + count))
+            case .end:
+                return true
+            }
+        }
+        return false
+    }
+
+    /// What the end of the connection means: a refusal without a length ends with it.
+    func reason(ofEnd error: UpstreamError, pod: String) -> UpstreamError {
+        guard refusal != nil, case .ended = error else { return error }
+        return .refused(failure(pod: pod))
+    }
+
+    private func failure(pod: String) -> APIFailure {
+        APIFailure(httpStatus: refusal?.status ?? 0, body: body, request: .portForward(pod))
+    }
+}

@@ -1,0 +1,214 @@
+// Command end-to-end measures forwarders beside each other: the same cluster, the same loads, in turns.
+//
+// Theory of operation. One MiniCluster is there throughout. An experiment is a function from a forwarder to numbers; each
+// round does it once with every forwarder, in an order that turns round by round, and with a fresh process each time. What
+// a run has not delivered completely and correctly gives no number but an error. All numbers are kept; the report is made
+// of what was kept, not of the run.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+type options struct {
+	programs, peers, root string
+	kubectl, before       string
+	out, only, report     string
+	quick                 bool
+	profile               bool
+	rounds                int
+}
+
+func main() {
+	// The children die with the thread that has started them.
+	runtime.LockOSThread()
+	o := options{}
+	flag.StringVar(&o.programs, "programs", "", "directory of ffwd and minicluster")
+	flag.StringVar(&o.peers, "peers", "", "directory of ffwd-client")
+	flag.StringVar(&o.root, "root", ".", "the project's directory")
+	flag.StringVar(&o.kubectl, "kubectl", "kubectl", "the kubectl to compare with")
+	flag.StringVar(&o.before, "before", "", "another ffwd to compare with, instead of kubectl; nothing is kept unless --out")
+	flag.StringVar(&o.out, "out", "", "where the results go: benchmarks/results, or nowhere with --quick, --only, --before")
+	flag.StringVar(&o.only, "only", "", "only the experiments whose names match this regular expression")
+	flag.StringVar(&o.report, "report", "", "print the report of this JSON file and measure nothing")
+	flag.BoolVar(&o.quick, "quick", false, "smaller amounts: under three minutes")
+	flag.BoolVar(&o.profile, "profile", false, "profile ffwd instead: one download, one upload")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each experiment is done")
+	flag.Parse()
+	if err := o.run(); err != nil {
+		fmt.Fprintln(os.Stderr, "benchmarks:", err)
+		os.Exit(1)
+	}
+}
+
+func (o options) run() error {
+	if o.report != "" {
+		r, err := load(o.report)
+		if err == nil {
+			r.report(os.Stdout)
+		}
+		return err
+	}
+	if flag.NArg() != 0 || o.rounds < 1 {
+		return fmt.Errorf("usage: benchmarks/run [--quick] [--only REGEX] [--rounds N] [--before FFWD] ...")
+	}
+	only, err := regexp.Compile(o.only)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "ffwd-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{client: filepath.Join(o.peers, "ffwd-client"), quick: o.quick}
+	defer func() { b.cluster.end() }()
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-interrupted
+		os.RemoveAll(dir)
+		os.Exit(130) // every child dies with us
+	}()
+	if err := b.startCluster(filepath.Join(o.programs, "minicluster"), dir); err != nil {
+		return err
+	}
+	b.subjects = []subject{{"ffwd", filepath.Join(o.programs, "ffwd"), nil}}
+	if o.profile {
+		return b.profile(dir)
+	}
+	if o.before != "" {
+		b.subjects = append(b.subjects, subject{"before", o.before, nil})
+	} else {
+		b.subjects = append(b.subjects, subject{"kubectl", o.kubectl, []string{"port-forward"}})
+	}
+	return o.measure(b, only)
+}
+
+func (o options) measure(b *bench, only *regexp.Regexp) error {
+	r := &results{
+		Date: now(), Command: strings.TrimSpace("benchmarks/run " + os.Getenv("FFWD_BENCH_ARGUMENTS")),
+		Commit: commit(o.root), Machine: thisMachine(), Ciphers: map[string]string{},
+	}
+	begun := time.Now()
+	for i := range b.subjects {
+		s := &b.subjects[i]
+		if err := b.resolve(s); err != nil {
+			return err
+		}
+		if err := b.verify(*s); err != nil {
+			return fmt.Errorf("%s does not carry bytes correctly, so nothing is measured: %w", s.Name, err)
+		}
+		cipher, err := b.cipher(*s)
+		if err != nil {
+			return err
+		}
+		r.Ciphers[s.Name] = cipher
+	}
+	r.Subjects = b.subjects
+	r.Versions = o.versions(b)
+	amounts := whole
+	if o.quick {
+		amounts = brief
+	}
+	for _, e := range experiments(amounts, o.rounds) {
+		if only.MatchString(e.id) {
+			r.Experiments = append(r.Experiments, b.conduct(e))
+		}
+	}
+	r.Seconds = time.Since(begun).Seconds()
+	r.Machine.LoadAtTheEnd = loadAverage()
+	if b.cluster.hasEnded() {
+		return fmt.Errorf("the cluster has ended: %s", b.cluster.errors.text())
+	}
+	return o.keep(r)
+}
+
+// conduct does one experiment, round by round.
+func (b *bench) conduct(e experiment) outcome {
+	o := outcome{ID: e.id}
+	for round := 0; round < e.rounds; round++ {
+		for turn := range b.subjects {
+			s := b.subjects[(turn+round)%len(b.subjects)]
+			fmt.Fprintf(os.Stderr, "%s %d/%d %s: ", e.id, round+1, e.rounds, s.Name)
+			taken := sample{Round: round + 1, Subject: s.Name}
+			var err error
+			if taken.Values, err = e.sample(b, s); err != nil {
+				taken.Values, taken.Error = nil, err.Error()
+				fmt.Fprintln(os.Stderr, err)
+			} else {
+				fmt.Fprintln(os.Stderr, taken.Values)
+			}
+			o.Samples = append(o.Samples, taken)
+		}
+	}
+	return o
+}
+
+// cipher is what a subject's tunnel has agreed on with the cluster; the tunnel is there once bytes were carried.
+func (b *bench) cipher(s subject) (string, error) {
+	f, err := b.forward(s, 7000)
+	if err != nil {
+		return "", err
+	}
+	defer f.end()
+	connections, err := b.hold(f.port, 1)
+	if err != nil {
+		return "", err
+	}
+	cipher, err := b.ciphers()
+	if ended := connections.release(); err == nil {
+		err = ended
+	}
+	return cipher, err
+}
+
+func (o options) versions(b *bench) map[string]string {
+	list := map[string]string{
+		"ffwd":  firstLine(b.subjects[0].Path, "--version"),
+		"Swift": firstLine("swift", "--version"),
+		"Go":    strings.TrimPrefix(runtime.Version(), "go"),
+	}
+	for name, library := range map[string]string{"OpenSSL": "libssl", "libuv": "libuv"} {
+		if version := firstLine("pkg-config", "--modversion", library); version != "" {
+			list[name] = version
+		}
+	}
+	if o.before == "" {
+		list["kubectl"] = strings.TrimPrefix(firstLine(b.subjects[1].Path, "version", "--client"), "Client Version: ")
+	}
+	return list
+}
+
+// keep stores a run that deserves it, with its report, and prints the report.
+func (o options) keep(r *results) error {
+	out := o.out
+	if out == "" && !o.quick && o.only == "" && o.before == "" {
+		out = filepath.Join(o.root, "benchmarks", "results")
+	}
+	r.report(os.Stdout)
+	if out == "" {
+		return nil
+	}
+	path, err := r.save(out)
+	if err != nil {
+		return err
+	}
+	page, err := os.Create(strings.TrimSuffix(path, ".json") + ".md")
+	if err != nil {
+		return err
+	}
+	defer page.Close()
+	r.report(page)
+	fmt.Fprintf(os.Stderr, "kept in %s and .md beside it\n", path)
+	return nil
+}
