@@ -3,7 +3,7 @@ import Testing
 extension Integration {
     @Suite struct `Carrying bytes` {
         /// The few connections that write byte by byte, among those that write up to 256 KiB at once.
-        @Test(arguments: ClusterKind.everything, [1, 64])
+        @Test(arguments: ClusterKind.all(.ideal, .streaming), [1, 64])
         func `what is sent comes back, on one connection and on 64`(kind: ClusterKind, connections: Int)
             throws
         {
@@ -107,7 +107,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.ideal))
+        @Test(arguments: ClusterKind.all(.containerd))
         func `an HTTP page is fetched, by way of IPv6 too`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(8080)
@@ -119,8 +119,7 @@ extension Integration {
                     let (bytes, ending) = socket.receiveToEnd()
                     #expect(ending == .end)
                     #expect(bytes.starts(with: "HTTP/1.1 200 OK\r\n".utf8))
-                    let head = String(decoding: bytes.prefix(4096), as: UTF8.self).utf8.count
-                    #expect(head > 0 && bytes.count > 100_000 && bytes.count < 101_000)
+                    #expect(bytes.count > 100_000 && bytes.count < 101_000)
                 }
             }
         }

@@ -23,21 +23,19 @@ extension Integration {
         func `a port where nobody listens is a reset, with the server's reason`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(7999, 7000)
-                // A connection on the same tunnels, which nothing of this may touch.
+                // A connection that nothing of this may touch.
                 let bystander = try scenario.connect(to: forward[7000])
                 try bystander.send("still ")
                 #expect(try bystander.receive(6) == Array("still ".utf8))
-                for bytes in [0, 100_000] {
-                    let report = try scenario.load(
-                        "refused",
-                        on: forward[7999],
-                        "--connections",
-                        "4",
-                        "--bytes",
-                        "\(bytes)"
-                    )
-                    #expect(report.counts == ["reset": 4], "\(report)")
-                }
+                let report = try scenario.load(
+                    "refused",
+                    on: forward[7999],
+                    "--connections",
+                    "4",
+                    "--bytes",
+                    "0"
+                )
+                #expect(report.counts == ["reset": 4], "\(report)")
                 let line = try forward.process.errors.line(
                     beginningWith: "an error occurred forwarding \(forward[7999]) -> 7999: ",
                     until: scenario.deadline
@@ -48,7 +46,39 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.everything, ["rst", "fin"])
+        /// Servers before Kubernetes 1.32 leave the bytes of a refused connection in one of their workers' way for
+        /// good (moby/spdystream); whoever comes next must not end up behind them.
+        @Test(arguments: ClusterKind.everything)
+        func `ports refused again and again, with bytes under way, wear nothing out`(kind: ClusterKind) throws
+        {
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7999, 7000)
+                for round in 1...12 {
+                    let refused = try scenario.load(
+                        "refused",
+                        on: forward[7999],
+                        "--connections",
+                        "2",
+                        "--bytes",
+                        "1000",
+                        "--timeout",
+                        "20s"
+                    )
+                    #expect(refused.counts == ["reset": 2], "round \(round): \(refused)")
+                    let echo = try scenario.load(
+                        "echo",
+                        on: forward[7000],
+                        "--connections",
+                        "2",
+                        "--timeout",
+                        "20s"
+                    )
+                    #expect(echo.counts == ["complete": 2], "round \(round): \(echo)")
+                }
+            }
+        }
+
+        @Test(arguments: ClusterKind.all(.ideal, .containerd), ["rst", "fin"])
         func `a client that goes away in the middle leaves nothing behind`(kind: ClusterKind, how: String)
             throws
         {
@@ -82,9 +112,15 @@ extension Integration {
         func `an answer that is awaited comes, and ends cleanly`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(7008, 7001, 8080)
-                let late = try scenario.load("wait", on: forward[7008], "--connections", "4", "--ms", "1500")
-                #expect(late.counts == ["complete": 4], "\(late)")
-                let source = try scenario.load(
+                let waiting = try scenario.startLoad(
+                    "wait",
+                    on: forward[7008],
+                    "--connections",
+                    "4",
+                    "--ms",
+                    "1500"
+                )
+                let downloading = try scenario.startLoad(
                     "source",
                     on: forward[7001],
                     "--connections",
@@ -92,9 +128,12 @@ extension Integration {
                     "--bytes",
                     "1000000"
                 )
-                #expect(source.counts == ["complete": 16], "\(source)")
                 let page = try scenario.load("http", on: forward[8080])
                 #expect(page.counts == ["complete": 1], "\(page)")
+                let source = try downloading.report()
+                #expect(source.counts == ["complete": 16], "\(source)")
+                let late = try waiting.report()
+                #expect(late.counts == ["complete": 4], "\(late)")
                 #expect(page.details?.status == 200)
                 #expect(forward.process.errors.text.isEmpty)
             }
