@@ -56,7 +56,8 @@ package class UpstreamConnection: TransportOwner {
     package final func openUpstream() {
         precondition(phase == .idle, "a connection is opened once")
         phase = .resolving
-        let timer = LoopTimer(loop: loop) { [weak self] in self?.openTimedOut() }
+        // Strong, until the answer or the end: see ``Tunnel`` on weak references.
+        let timer = LoopTimer(loop: loop) { self.openTimedOut() }
         openTimer = timer
         timer.schedule(at: loop.now + Self.openTimeout)
         if let address = SocketAddress(ip: endpoint.server.host, port: endpoint.server.port) {
