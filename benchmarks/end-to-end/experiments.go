@@ -83,7 +83,13 @@ func transfer(command string, remote, connections, total int) func(*bench, subje
 			return list
 		}
 		// Warm: the tunnels that so many connections want are open, the buffers have their size.
-		if _, err := b.run(command, f.port, flags(max(each/64, 16<<10))...); err != nil {
+		warm, warmBytes := command, max(each/64, 16<<10)
+		warmFlags := flags(warmBytes)
+		if command == "source" {
+			// Goes with the last byte: the end may come late, and is not what is to be warmed.
+			warm, warmFlags = "abandon", append(warmFlags, "--read", warmBytes, "--how", "fin")
+		}
+		if _, err := b.run(warm, f.port, warmFlags...); err != nil {
 			return nil, err
 		}
 		time.Sleep(settleSpan)
