@@ -127,18 +127,19 @@ package struct HTTPConnectExchange {
         let schemes = head.fields.values(of: "Proxy-Authenticate").map { value in
             String(decoding: value.utf8.prefix { $0.isHTTPToken }.prefix(32), as: UTF8.self)
         }
-        if head.status == 407 {
+        // tinyproxy answers a wrong login by 401, which no server can have sent: there is none yet.
+        if head.status == 407 || head.status == 401 {
             let offersBasic = schemes.contains { $0.lowercased() == "basic" }
             guard schemes.isEmpty || offersBasic else {
                 return .authenticationUnsupported(schemes: Array(schemes.prefix(4)))
             }
             return login == nil ? .loginWanted : .loginRefused
         }
-        return .refused(
-            status: head.status,
-            reason: ProxyReason.line(head.reason),
-            text: ProxyReason.text(of: body, contentType: head.fields["Content-Type"])
-        )
+        let reason = ProxyReason.line(head.reason)
+        let text = ProxyReason.text(of: body, contentType: head.fields["Content-Type"])
+        // Many a page only says the status line again.
+        let isRepetition = text == reason || text == "\(head.status) \(reason)"
+        return .refused(status: head.status, reason: reason, text: isRepetition ? "" : text)
     }
 }
 

@@ -82,6 +82,10 @@ import Testing
             .refused(status: 101, reason: "Switching Protocols", text: "")
         ),
         (
+            "HTTP/1.1 403 Not allowed\r\nContent-Length: 11\r\n\r\nNot allowed",
+            .refused(status: 403, reason: "Not allowed", text: "")
+        ),
+        (
             "HTTP/1.1 302 Found\r\nLocation: http://login\r\nContent-Length: 0\r\n\r\n",
             .refused(status: 302, reason: "Found", text: "")
         ),
@@ -117,9 +121,11 @@ import Testing
     }
 
     @Test func `a login that is not taken is told apart from one that is wanted`() {
-        let answer = Array("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n".utf8)
-        #expect(play(.http, login: nil, [answer]).error == .loginWanted)
-        #expect(play(.http, login: Self.login, [answer]).error == .loginRefused)
+        for status in [407, 401] {
+            let answer = Array("HTTP/1.1 \(status) No\r\nContent-Length: 0\r\n\r\n".utf8)
+            #expect(play(.http, login: nil, [answer]).error == .loginWanted)
+            #expect(play(.http, login: Self.login, [answer]).error == .loginRefused)
+        }
     }
 
     @Test func `a refusal whose body is not through says what it has said`() {

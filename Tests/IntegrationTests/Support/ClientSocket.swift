@@ -153,6 +153,29 @@ enum SocketName {
         }
     }
 
+    /// A port of loopback that nobody listens on, for a program that cannot draw one itself.
+    static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw ScenarioError.system("socket") }
+        defer { close(descriptor) }
+        guard loopback("127.0.0.1", 0).withPointer({ bind(descriptor, $0, $1) }) == 0 else {
+            throw ScenarioError.system("bind")
+        }
+        return port(of: descriptor)
+    }
+
+    /// The port that a socket of IPv4 is bound to.
+    static func port(of descriptor: Int32) -> UInt16 {
+        var name = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutableBytes(of: &name) { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) {
+                _ = getsockname(descriptor, $0.baseAddress, &length)
+            }
+        }
+        return UInt16(bigEndian: name.sin_port)
+    }
+
     /// Whether this machine has IPv6 on loopback.
     static let hasIPv6: Bool = {
         let descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
@@ -176,14 +199,7 @@ final class StubServer: @unchecked Sendable {
         guard listening >= 0 else { throw ScenarioError.system("socket") }
         let bound = SocketName.loopback("127.0.0.1", 0).withPointer { bind(listening, $0, $1) }
         guard bound == 0, listen(listening, 128) == 0 else { throw ScenarioError.system("bind") }
-        var name = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutableBytes(of: &name) { bytes in
-            bytes.withMemoryRebound(to: sockaddr.self) {
-                _ = getsockname(listening, $0.baseAddress, &length)
-            }
-        }
-        port = UInt16(bigEndian: name.sin_port)
+        port = SocketName.port(of: listening)
         descriptor = listening
         Thread.detachNewThread {
             while true {

@@ -36,8 +36,11 @@ enum Programs {
     }
 
     /// The real kubectl.
-    static func kubectl() throws -> String {
-        guard let path = found("kubectl") else { try missing("kubectl is not installed") }
+    static func kubectl() throws -> String { try installed("kubectl") }
+
+    /// A program that `scripts/install-dependencies check` installs, or that must be there already.
+    static func installed(_ program: String) throws -> String {
+        guard let path = found(program) else { try missing("\(program) is not installed") }
         return path
     }
 

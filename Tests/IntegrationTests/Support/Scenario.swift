@@ -97,8 +97,14 @@ final class Scenario {
     }
 
     /// Forwards free local ports to `remotePorts` of the pod `demo`.
-    func forward(_ remotePorts: UInt16..., options: [String] = []) throws -> Forward {
-        let kubeconfig = try cluster.kubeconfig
+    ///
+    /// - Parameter kubeconfig: nil: the cluster's own.
+    func forward(
+        _ remotePorts: UInt16...,
+        options: [String] = [],
+        kubeconfig chosen: String? = nil
+    ) throws -> Forward {
+        let kubeconfig = try chosen ?? cluster.kubeconfig
         let arguments =
             [Programs.ffwd, "--kubeconfig", kubeconfig] + options + ["pod/demo"]
             + remotePorts.map { ":\($0)" }
