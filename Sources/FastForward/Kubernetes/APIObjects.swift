@@ -58,11 +58,15 @@ package struct Pod: Decodable, Hashable, Sendable {
         package var name: String
         package var namespace: String?
         package var uid: String?
+        /// RFC 3339.
+        package var creationTimestamp: String?
         /// RFC 3339; set once the pod is going away.
         package var deletionTimestamp: String?
     }
 
     package struct Spec: Decodable, Hashable, Sendable {
+        /// nil or empty: the pod has no node yet.
+        package var nodeName: String?
         package var containers: [Container]?
         package var initContainers: [Container]?
     }
@@ -70,6 +74,8 @@ package struct Pod: Decodable, Hashable, Sendable {
     package struct Container: Decodable, Hashable, Sendable {
         package var name: String?
         package var ports: [Port]?
+        /// `Always` makes an init container a sidecar.
+        package var restartPolicy: String?
     }
 
     package struct Port: Decodable, Hashable, Sendable {
@@ -86,17 +92,21 @@ package struct Pod: Decodable, Hashable, Sendable {
         package var podIP: String?
         package var conditions: [Condition]?
         package var containerStatuses: [ContainerStatus]?
+        package var initContainerStatuses: [ContainerStatus]?
     }
 
     package struct Condition: Decodable, Hashable, Sendable {
         package var type: String
         package var status: String
+        /// RFC 3339.
+        package var lastTransitionTime: String?
     }
 
     package struct ContainerStatus: Decodable, Hashable, Sendable {
         package var name: String?
         /// Such as `containerd://9f2c…`.
         package var containerID: String?
+        package var restartCount: Int?
     }
 
     package var metadata: Metadata
@@ -146,12 +156,19 @@ package enum ContainerRuntime: Hashable, Sendable {
 
 /// A list of pods.
 package struct PodList: Decodable, Hashable, Sendable {
+    package struct Metadata: Decodable, Hashable, Sendable {
+        /// Where a watch goes on from.
+        package var resourceVersion: String?
+    }
+
+    package var metadata: Metadata?
     package var items: [Pod]
 
-    enum CodingKeys: CodingKey { case items }
+    enum CodingKeys: CodingKey { case metadata, items }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
+        metadata = try container.decodeIfPresent(Metadata.self, forKey: .metadata)
         // Go writes an empty list as null.
         items = try container.decodeIfPresent([Pod].self, forKey: .items) ?? []
     }

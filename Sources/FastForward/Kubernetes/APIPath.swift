@@ -35,6 +35,34 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
         return APIPath(server, ["api", "v1", "namespaces", namespace, "pods"], query: query)
     }
 
+    /// One object of a kind that leads to pods.
+    package static func object(
+        _ kind: TargetKind,
+        _ name: String,
+        namespace: String,
+        at server: ServerURL
+    ) -> APIPath {
+        let type = kind.type
+        let root = type.group.isEmpty ? ["api", type.version] : ["apis", type.group, type.version]
+        return APIPath(server, root + ["namespaces", namespace, type.plural, name])
+    }
+
+    /// The changes of the pods that `labelSelector` chooses, from `resourceVersion` on (of the list before).
+    package static func podWatch(
+        namespace: String,
+        labelSelector: String,
+        resourceVersion: String,
+        at server: ServerURL
+    ) -> APIPath {
+        APIPath(
+            server,
+            ["api", "v1", "namespaces", namespace, "pods"],
+            query: [
+                ("labelSelector", labelSelector), ("resourceVersion", resourceVersion), ("watch", "true"),
+            ]
+        )
+    }
+
     /// The port-forward of a pod; `ports` only for WebSocket channels.
     package static func portForward(
         pod: String,

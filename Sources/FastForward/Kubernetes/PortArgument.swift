@@ -11,6 +11,8 @@ package enum PortArgumentError: Error, Equatable, CustomStringConvertible {
     case remoteIsZero
     case remoteIsEmpty
     case noSuchPort(pod: String, name: String)
+    case noSuchServicePortName(service: String, name: String)
+    case noSuchServicePort(service: String, number: UInt16)
     /// `port` as the user wrote it.
     case udp(port: String)
 
@@ -23,6 +25,10 @@ package enum PortArgumentError: Error, Equatable, CustomStringConvertible {
         case .remoteIsEmpty: "remote port cannot be empty"
         case .noSuchPort(let pod, let name):
             "Pod '\(pod.escapedForTerminal())' does not have a named port '\(name.escapedForTerminal())'"
+        case .noSuchServicePortName(let service, let name):
+            "Service '\(service.escapedForTerminal())' does not have a named port '\(name.escapedForTerminal())'"
+        case .noSuchServicePort(let service, let number):
+            "Service \(service.escapedForTerminal()) does not have a service port \(number)"
         case .udp(let port): "UDP protocol is not supported for \(port.escapedForTerminal())"
         }
     }
@@ -67,6 +73,9 @@ package struct PortArgument: Hashable, Sendable {
             local = .same
         } else if pieces[0].isEmpty {
             local = .any
+        } else if pieces[0] == remoteText[...] && !Self.looksLikeNumber(remoteText) {
+            // `http:http` is `http` to kubectl, whichever numbers that has on the two sides.
+            local = .same
         } else {
             let (number, problem) = Self.number(pieces[0])
             if let problem { throw .local(String(pieces[0]), problem) }
@@ -107,6 +116,49 @@ package struct PortArgument: Hashable, Sendable {
         case .any: return ForwardedPort(local: 0, remote: number)
         case .number(let local): return ForwardedPort(local: local, remote: number)
         }
+    }
+
+    /// The port to listen on, and what leads to the pods' port, for this service.
+    ///
+    /// The local side follows what the user typed: of a lone name, the number that the service gives it.
+    package func resolve(
+        against service: Service
+    ) throws(PortArgumentError) -> (local: UInt16, podPort: PodPort) {
+        let number = try number(at: service)
+        let podPort = try service.podPort(behind: number)
+        switch local {
+        case .same: return (number, podPort)
+        case .any: return (0, podPort)
+        case .number(let local): return (local, podPort)
+        }
+    }
+
+    /// The ports to listen on and to forward to, for this pod behind this service, one for each argument.
+    ///
+    /// As kubectl, all are checked for UDP before any is resolved: that decides which of two errors is told.
+    package static func resolve(
+        _ arguments: [PortArgument],
+        against service: Service,
+        at pod: Pod
+    ) throws(PortArgumentError) -> [ForwardedPort] {
+        for argument in arguments { _ = try argument.number(at: service) }
+        var ports: [ForwardedPort] = []
+        for argument in arguments {
+            let (local, podPort) = try argument.resolve(against: service)
+            ports.append(ForwardedPort(local: local, remote: try podPort.number(at: pod)))
+        }
+        return ports
+    }
+
+    /// The service's own port that is meant.
+    private func number(at service: Service) throws(PortArgumentError) -> UInt16 {
+        let number: UInt16
+        switch remote {
+        case .number(let port): number = port
+        case .name(let name): number = try service.number(ofPort: name)
+        }
+        if service.isUDPOnly(number) { throw .udp(port: remoteText) }
+        return number
     }
 
     /// Whether Go's `strconv.Atoi` would take it, range aside.

@@ -3,8 +3,11 @@ package enum TargetArgumentError: Error, Equatable, CustomStringConvertible {
     case manySlashes
     case incomplete
     case badName(String, problem: String)
-    /// A kind of target that is not forwarded to yet.
-    case unsupported(type: String, name: String)
+    case noSuchType(String)
+    /// A type of the API that does not lead to pods.
+    case hasNoPods(kind: String, version: String)
+    /// The target is no pod, where only a pod will do.
+    case isNoPod(type: String, name: String)
 
     package var description: String {
         switch self {
@@ -12,22 +15,19 @@ package enum TargetArgumentError: Error, Equatable, CustomStringConvertible {
         case .incomplete: "arguments in resource/name form must have a single resource and name"
         case .badName(let name, let problem):
             "invalid resource name \"\(name.escapedForTerminal())\": [\(problem)]"
-        case .unsupported(let type, let name):
-            "\(type.escapedForTerminal())/\(name.escapedForTerminal()): "
-                + "ffwd forwards to pods only for now (name one of its pods: pod/NAME)"
+        case .noSuchType(let type): "the server doesn't have a resource type \"\(type.escapedForTerminal())\""
+        case .hasNoPods(let kind, let version):
+            "cannot attach to *\(version).\(kind): selector for *\(version).\(kind) not implemented"
+        case .isNoPod(let type, let name):
+            "\(type)/\(name.escapedForTerminal()): ffwd forwards to pods only for now "
+                + "(name one of its pods: pod/NAME)"
         }
     }
 }
 
-/// What the user wants to reach: `pod/web-0`, `web-0`, `svc/web`.
+/// What the user wants to reach: `pod/web-0`, `web-0`, `svc/web`, `deployments.apps/web`.
 package struct TargetArgument: Hashable, Sendable {
-    package enum Kind: Hashable, Sendable {
-        case pod
-        /// As typed; which resource it is, the server's discovery knows.
-        case other(String)
-    }
-
-    package let kind: Kind
+    package let kind: TargetKind
     package let name: String
 
     /// Parses an argument as kubectl does (cli-runtime `resource/builder.go`, SplitResourceTypeName).
@@ -37,21 +37,15 @@ package struct TargetArgument: Hashable, Sendable {
         let name = pieces.count == 1 ? text : String(pieces[1])
         let type = pieces.count == 1 ? "pod" : pieces[0]
         guard !name.isEmpty, !type.isEmpty, !type.contains(",") else { throw .incomplete }
+        kind = try TargetKind(type)
         if let problem = PathSegment.problem(of: name) { throw .badName(name, problem: problem) }
         self.name = name
-        // The plural also with its version; the singular and the kind in any case (client-go RESTMapper).
-        switch type {
-        case "po", "pods.v1.": kind = .pod
-        case _: kind = ["pod", "pods"].contains(type.lowercased()) ? .pod : .other(String(type))
-        }
     }
 
     /// The name of the pod meant; throws where the target is of another kind.
     package func podName() throws(TargetArgumentError) -> String {
-        switch kind {
-        case .pod: return name
-        case .other(let type): throw .unsupported(type: type, name: name)
-        }
+        guard kind == .pod else { throw .isNoPod(type: kind.type.plural, name: name) }
+        return name
     }
 }
 

@@ -3,7 +3,7 @@ import Testing
 @testable import FastForward
 
 /// The status and the body of a recorded answer.
-private func answer(_ name: String) throws -> (status: Int, body: [UInt8]) {
+func answer(_ name: String) throws -> (status: Int, body: [UInt8]) {
     let bytes = try Vectors.bytes(name)
     let end = try #require(bytes.firstRange(of: Array("\r\n\r\n".utf8)))
     let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)

@@ -21,7 +21,7 @@ import Testing
             ("pod/..", "invalid resource name \"..\": [may not be '..']"),
             ("pod/a%b", "invalid resource name \"a%b\": [may not contain '%']"),
             ("", "arguments in resource/name form must have a single resource and name"),
-            ("svc/web", "svc/web: ffwd forwards to pods only for now (name one of its pods: pod/NAME)"),
+            ("svc/web", "services/web: ffwd forwards to pods only for now (name one of its pods: pod/NAME)"),
         ]
     )
     func `other targets are refused`(text: String, problem: String) {
@@ -29,9 +29,9 @@ import Testing
         #expect(error?.description == problem)
     }
 
-    @Test func `another kind of target keeps its type and name`() throws {
+    @Test func `another kind of target keeps its kind and name`() throws {
         let target = try TargetArgument("svc/web")
-        #expect(target.kind == .other("svc"))
+        #expect(target.kind == .service)
         #expect(target.name == "web")
     }
 
