@@ -17,16 +17,13 @@ struct PortForwardCommand: ParsableCommand {
         version: Product.version
     )
 
-    @Option(help: "The kubeconfig file to use instead of $KUBECONFIG or ~/.kube/config.")
-    var kubeconfig: String?
+    @OptionGroup(title: "Cluster options")
+    var cluster: ClusterOptions
 
-    @Option(help: "The kubeconfig context to use.")
-    var context: String?
-
-    @Option(name: [.customShort("n"), .long], help: "The namespace of the pod.")
-    var namespace: String?
-
-    @Option(help: "Addresses to listen on (comma separated, may be repeated): IP addresses or localhost.")
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: "Addresses to listen on (comma separated, may be repeated): IP addresses or localhost."
+    )
     var address: [String] = ["localhost"]
 
     @Option(
@@ -46,23 +43,42 @@ struct PortForwardCommand: ParsableCommand {
     @Option(help: "For how many seconds the end of a client on another host is held.")
     var halfCloseTimeout: UInt32 = 30
 
+    @Option(
+        parsing: .unconditional,
+        help: "How long to wait for a pod to appear (like 5s, 2m or 3h, higher than zero)."
+    )
+    var podRunningTimeout = "1m0s"
+
+    @Option(
+        name: [.customShort("v", allowingJoined: true), .customLong("v")],
+        parsing: .unconditional,
+        help: "How much to tell (a number)."
+    )
+    var verbosity = 0
+
+    @OptionGroup(visibility: .hidden)
+    var ignored: IgnoredOptions
+
     @Argument(help: ArgumentHelp("The pod and its ports.", valueName: "pod/NAME [LOCAL:]REMOTE"))
     var arguments: [String] = []
 
     /// What the user asks for, checked as far as it can be without a server.
     func request(environment: [String: String], currentDirectory: String) throws -> Forwarder.Request {
-        guard arguments.count >= 2 else { throw UsageError() }
+        guard arguments.count >= 2 else { throw UsageError.tooFewArguments }
+        do throws(PodRunningTimeoutError) {
+            _ = try TimeoutFlag.podRunning(podRunningTimeout)
+        } catch {
+            throw UsageError.podRunningTimeout(error)
+        }
         let target = try TargetArgument(arguments[0])
         let ports = try arguments.dropFirst().map { text throws(PortArgumentError) in try PortArgument(text) }
         let loader = KubeconfigLoader(
-            explicitFile: kubeconfig,
+            explicitFile: cluster.kubeconfig,
             environment: environment,
             currentDirectory: currentDirectory
         )
-        let access = try ClusterAccess(
-            loading: loader,
-            flags: ClusterFlags(context: context, namespace: namespace)
-        )
+        let access = try ClusterAccess(loading: loader, flags: cluster.flags)
+        try refuseWhatIsNotCarried(access)
         let addresses = address.flatMap { $0.split(separator: ",").map(String.init) }
         var request = Forwarder.Request(
             access: access,
@@ -95,10 +111,49 @@ enum Transport: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// Too few arguments, in kubectl's words.
-struct UsageError: Error, CustomStringConvertible {
+/// What is wrong with the command as a whole, in kubectl's words.
+enum UsageError: Error, CustomStringConvertible {
+    case tooFewArguments
+    case podRunningTimeout(PodRunningTimeoutError)
+
     var description: String {
-        "error: TYPE/NAME and list of ports are required for port-forward\n"
-            + "See 'ffwd --help' for help and examples"
+        switch self {
+        case .tooFewArguments:
+            "error: TYPE/NAME and list of ports are required for port-forward\n"
+                + "See 'ffwd --help' for help and examples"
+        case .podRunningTimeout(let error): "error: \(error)\nSee 'ffwd --help' for help and examples"
+        }
+    }
+}
+
+extension PortForwardCommand {
+    /// Parses as pflag does where ArgumentParser differs: a flag may be given a truth value (`--flag=false`).
+    static func parse(_ arguments: [String]?) throws -> Self {
+        let arguments = arguments ?? Array(CommandLine.arguments.dropFirst())
+        return try parsed(Self.self, ClusterOptions.withoutTruthValues(arguments))
+    }
+
+    /// ArgumentParser's own `parse`, which the one above hides.
+    private static func parsed<Command: ParsableCommand>(
+        _ command: Command.Type,
+        _ arguments: [String]
+    ) throws -> Command {
+        try command.parse(arguments)
+    }
+
+    /// Refuses what the connections do not do yet and what would reach another place, or as somebody else, without
+    /// it.
+    private func refuseWhatIsNotCarried(_ access: ClusterAccess) throws(KubeconfigError) {
+        let entry = access.contextName.isEmpty ? "the command" : "context \"\(access.contextName)\""
+        if access.impersonation != nil {
+            throw .unsupported(feature: "impersonation (as)", entry: entry, advice: "use a user without it")
+        }
+        if case .exec(let cache) = access.credential {
+            throw .unsupported(
+                feature: "a credential plugin (exec: \(cache.plugin.command))",
+                entry: entry,
+                advice: "pass what it prints with --token"
+            )
+        }
     }
 }

@@ -3,26 +3,6 @@
 // problems at once, in kubectl's words) and what this version cannot do; and reads the files that the chosen
 // entries name. After that nothing of the kubeconfig is needed any more.
 
-/// What the command line says of the cluster; nil where it says nothing.
-package struct ClusterFlags: Sendable {
-    package var context: String?
-    package var cluster: String?
-    package var user: String?
-    package var namespace: String?
-
-    package init(
-        context: String? = nil,
-        cluster: String? = nil,
-        user: String? = nil,
-        namespace: String? = nil
-    ) {
-        self.context = context
-        self.cluster = cluster
-        self.user = user
-        self.namespace = namespace
-    }
-}
-
 /// All that is needed to speak to one API server as one user.
 package struct ClusterAccess: Sendable {
     package var server: ServerURL
@@ -35,6 +15,10 @@ package struct ClusterAccess: Sendable {
     package var certificateAuthority: [UInt8]?
     package var identity: ClientIdentity?
     package var credential = Credential.none
+    /// Whom every request speaks for; nil: the user himself.
+    package var impersonation: Impersonation?
+    /// How long a single request may take; nil: as long as it takes.
+    package var requestTimeout: TimeSpan?
     package var namespace = "default"
     /// Empty where no context is in use.
     package var contextName = ""
@@ -50,20 +34,15 @@ extension ClusterAccess {
     /// Resolves what `loader` finds.
     package init(loading loader: KubeconfigLoader, flags: ClusterFlags) throws(KubeconfigError) {
         let kubeconfig = try loader.load()
-        let hasNothing = kubeconfig.isEmpty && flags.context == nil && flags.cluster == nil
-        let master = loader.environment["KUBERNETES_MASTER"] ?? ""
-        guard !hasNothing else {
-            guard !master.isEmpty else { throw .noConfiguration(searched: loader.candidates) }
-            self.init(
-                server: try ClusterResolver.server(master, of: "KUBERNETES_MASTER", usesTLSByDefault: false)
-            )
-            namespace = try ClusterResolver.namespace(flags.namespace)
-            return
-        }
-        try self.init(resolving: kubeconfig, flags: flags)
+        let surroundings = ClusterResolver.Surroundings(
+            environment: loader.environment,
+            inClusterDirectory: loader.inClusterDirectory,
+            searched: loader.candidates
+        )
+        self = try ClusterResolver(kubeconfig: kubeconfig, flags: flags, surroundings: surroundings).resolve()
     }
 
-    /// Resolves `kubeconfig`, reading the files that its chosen entries name.
+    /// Resolves `kubeconfig`, reading the files that its chosen entries name; the environment says nothing.
     package init(resolving kubeconfig: Kubeconfig, flags: ClusterFlags) throws(KubeconfigError) {
         self = try ClusterResolver(kubeconfig: kubeconfig, flags: flags).resolve()
     }

@@ -15,6 +15,8 @@ package enum Credential: Equatable, Sendable {
     case bearer(Redacted<String>)
     case tokenFile(TokenFile)
     case basic(username: String, password: Redacted<String>)
+    /// What a plugin gives; the driver runs it and keeps the cache up to date.
+    case exec(ExecCredentialCache)
 
     /// The header's value at `now`, reading a token file where it is due.
     package mutating func authorization(at now: Instant) throws(KubeconfigError) -> Redacted<String>? {
@@ -25,6 +27,9 @@ package enum Credential: Equatable, Sendable {
             // RFC 7617 §2.
             let pair = Data("\(username):\(password.revealed)".utf8).base64EncodedString()
             return Redacted("Basic \(pair)")
+        case .exec(let cache):
+            guard let lease = cache.held else { throw .pluginNotRun(command: cache.plugin.command) }
+            return lease.credential.token.map { Redacted("Bearer \($0.revealed)") }
         case .tokenFile(var file):
             defer { self = .tokenFile(file) }
             return Redacted("Bearer \(try file.token(at: now).revealed)")
@@ -38,6 +43,9 @@ package enum Credential: Equatable, Sendable {
         case .tokenFile(var file):
             file.forget()
             self = .tokenFile(file)
+        case .exec(var cache):
+            if let lease = cache.held { cache.wasRefused(lease.number) }
+            self = .exec(cache)
         }
     }
 }

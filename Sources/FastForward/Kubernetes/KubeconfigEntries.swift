@@ -13,7 +13,20 @@ struct ClusterEntry {
     init(_ entry: Kubeconfig.Entry<Kubeconfig.Cluster>, problems: inout [String]) {
         self.entry = entry
         let value = entry.value
-        if value.server.nonEmpty == nil { problems.append("no server found for cluster \"\(entry.name)\"") }
+        if value.server.nonEmpty == nil {
+            problems.append(
+                entry.name.isEmpty
+                    ? "default cluster has no server defined"
+                    : "no server found for cluster \"\(entry.name)\""
+            )
+        }
+        if let url = value.proxyURL.nonEmpty {
+            do throws(ProxyURLError) {
+                _ = try ProxyURL.parse(url)
+            } catch {
+                problems.append("invalid 'proxy-url' for cluster \"\(entry.name)\": \(error)")
+            }
+        }
         if value.certificateAuthority.nonEmpty != nil && value.certificateAuthorityData.nonEmpty != nil {
             problems.append(
                 "certificate-authority-data and certificate-authority are both specified for \(entry.name). "
@@ -39,14 +52,22 @@ struct ClusterEntry {
         return authority
     }
 
-    /// The proxy that the entry names.
-    func proxy() throws(KubeconfigError) -> UpstreamProxy? {
-        guard let text = entry.value.proxyURL.nonEmpty else { return nil }
-        do throws(ProxyURLError) {
-            return try ProxyURL.parse(text)
-        } catch {
-            throw .invalid(["invalid 'proxy-url' for cluster \"\(entry.name)\": \(error)"])
-        }
+    /// What the kubeconfig says of a proxy, which the environment cannot override; checked already.
+    var proxy: UpstreamProxy? { entry.value.proxyURL.nonEmpty.flatMap { try? ProxyURL.parse($0) } }
+
+    /// What a plugin learns of the cluster.
+    func execCluster(authority: [UInt8]?) -> ExecPlugin.Cluster {
+        let value = entry.value
+        let config = value.extensions?.first { $0.name == ExecPlugin.extensionName }?.extension
+        return ExecPlugin.Cluster(
+            server: value.server ?? "",
+            tlsServerName: value.tlsServerName.nonEmpty,
+            insecureSkipTLSVerify: value.insecureSkipTLSVerify ?? false,
+            certificateAuthority: authority,
+            proxyURL: value.proxyURL.nonEmpty.map(Redacted.init),
+            disableCompression: value.disableCompression ?? false,
+            config: config
+        )
     }
 }
 
@@ -90,6 +111,7 @@ struct UserEntry {
         if value.exec != nil && value.authProvider != nil {
             problems.append("authProvider cannot be provided in combination with an exec plugin for \(name)")
         }
+        if let exec = value.exec { problems += ExecPlugin.problems(of: exec, user: name) }
         let hasBasic = (value.username.nonEmpty ?? (value.password?.revealed).nonEmpty) != nil
         if (value.token?.revealed).nonEmpty != nil && hasBasic {
             problems.append(
@@ -150,29 +172,47 @@ struct UserEntry {
         return .basic(username: username, password: password)
     }
 
-    /// Refuses what would change who the user is.
-    ///
-    /// A plugin is not missed where another credential is present: kubectl would not run it either.
-    func refuseUnsupported(hasCredential: Bool) throws(KubeconfigError) {
+    /// The plugin that gives the credential; nil where there is none.
+    func plugin(_ cluster: ExecPlugin.Cluster) throws(KubeconfigError) -> ExecPlugin? {
+        guard let exec = entry.value.exec else { return nil }
+        do throws(ExecPluginError) {
+            return try ExecPlugin(exec, cluster: cluster)
+        } catch {
+            throw .execPlugin(error)
+        }
+    }
+
+    /// Whom the user speaks for; nil where it is himself.
+    func impersonation() throws(KubeconfigError) -> Impersonation? {
         let value = entry.value
-        if value.impersonate.nonEmpty != nil {
-            throw .unsupported(feature: "impersonation (as)", entry: label, advice: "use a user without it")
-        }
-        guard !hasCredential else { return }
-        if let exec = value.exec {
-            let command = exec.command ?? ""
-            throw .unsupported(
-                feature: "a credential plugin (exec: \(command))",
-                entry: label,
-                advice: "put a token or a client certificate there, for example what \(command) prints"
-            )
-        }
-        if let provider = value.authProvider {
-            throw .unsupported(
-                feature: "an auth-provider (\(provider.name ?? ""))",
-                entry: label,
-                advice: "kubectl dropped these too; ask for a token or a client certificate"
-            )
+        guard let user = value.impersonate.nonEmpty else { return nil }
+        let impersonation = Impersonation(
+            user: user,
+            uid: value.impersonateUID ?? "",
+            groups: value.impersonateGroups ?? [],
+            extra: value.impersonateExtra ?? [:]
+        )
+        if let field = impersonation.unprintableField { throw unprintable(field) }
+        return impersonation
+    }
+
+    /// Refuses a credential helper that no client has any more.
+    func refuseAuthProvider() throws(KubeconfigError) {
+        guard let provider = entry.value.authProvider else { return }
+        throw .unsupported(
+            feature: "an auth-provider (\(provider.name ?? ""))",
+            entry: label,
+            advice:
+                "kubectl dropped these too; use the provider's exec plugin, such as \(Self.plugin(for: provider))"
+        )
+    }
+
+    private static func plugin(for provider: Kubeconfig.AuthProvider) -> String {
+        switch provider.name {
+        case "gcp": "gke-gcloud-auth-plugin"
+        case "azure": "kubelogin"
+        case "oidc": "kubectl oidc-login"
+        case .some, nil: "the one that its documentation names"
         }
     }
 
@@ -210,7 +250,7 @@ extension Kubeconfig.Entry {
 
 extension [UInt8] {
     /// Whether a PEM block may be in here (RFC 7468 §2); reading it is for the TLS layer.
-    fileprivate var looksLikePEM: Bool {
+    var looksLikePEM: Bool {
         self.firstRange(of: Array("-----BEGIN ".utf8)) != nil
     }
 }

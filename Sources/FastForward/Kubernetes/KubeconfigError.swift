@@ -14,8 +14,16 @@ package enum KubeconfigError: Error, Equatable {
     /// The configuration names no current context, and the command line none.
     case noContextChosen(known: [String])
     case contextNotFound(name: String)
+    /// The same to kubectl in other words, where the command line names a namespace.
+    case contextDoesNotExist(name: String)
     case clusterNotFound(name: String, context: String?)
     case userNotFound(name: String, context: String?)
+    /// `--request-timeout`.
+    case badTimeout
+    case execPlugin(ExecPluginError)
+    /// A plugin's credential is needed, and nobody has run the plugin.
+    case pluginNotRun(command: String)
+    case proxy(ProxyURLError, source: String)
     /// What kubectl calls an invalid configuration; one text for each problem.
     case invalid([String])
     case server(cluster: String, ServerURLError)
@@ -50,11 +58,19 @@ extension KubeconfigError: CustomStringConvertible {
                 ? "no context is configured (set current-context, or pass --context)"
                 : "current-context is not set (choose with --context: \(known.joined(separator: ", ")))"
         case .contextNotFound(let name): "context was not found for specified context: \(name)"
+        case .contextDoesNotExist(let name): "context \"\(name)\" does not exist"
         case .clusterNotFound(let name, let context):
             context.map { "cluster \"\(name)\" does not exist (context \"\($0)\" names it)" }
-                ?? "no server found for cluster \"\(name)\""
+                ?? "cluster \"\(name)\" does not exist"
         case .userNotFound(let name, let context):
             "auth info \"\(name)\" does not exist" + (context.map { " (context \"\($0)\" names it)" } ?? "")
+        case .badTimeout:
+            "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a "
+                + "corresponding time unit (e.g. 1s | 2m | 3h)"
+        case .execPlugin(let error): "\(error)"
+        case .pluginNotRun(let command): "getting credentials: exec: \(command) has not been run"
+        case .proxy(let error, let source):
+            error == .refusedInCGI ? "\(error)" : "invalid proxy address in \(source): \(error)"
         case .invalid(let problems): problems.joined(separator: "; ")
         case .server(let cluster, let error): "cluster \"\(cluster)\": \(error)"
         case .badBase64(let field, let entry, let file):
@@ -76,7 +92,11 @@ extension KubeconfigError: CustomStringConvertible {
             return "Error in configuration: \n"
                 + problems.map { "* \($0.escapedForTerminal())" }.joined(separator: "\n")
         case .several(let errors): return errors.map(\.terminalText).joined(separator: "\n")
-        case .fileMissing, .fileUnreadable, .malformed, .noConfiguration, .noContextChosen, .clusterNotFound,
+        case .execPlugin(.invalidAPIVersion), .execPlugin(.unknownMode): return "error: \(self)"
+        case .proxy(.refusedInCGI, _): return "Unable to connect to the server: \(self)"
+        case .execPlugin(let error): return error.terminalText
+        case .fileMissing, .fileUnreadable, .malformed, .noConfiguration, .noContextChosen,
+            .contextDoesNotExist, .clusterNotFound, .badTimeout, .pluginNotRun, .proxy,
             .userNotFound, .invalid, .server, .badBase64, .unprintable, .tokenFile, .emptyTokenFile,
             .unsupported:
             return "error: \(self)"

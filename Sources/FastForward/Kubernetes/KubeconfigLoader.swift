@@ -6,8 +6,10 @@
 package struct KubeconfigLoader: Sendable {
     /// What `--kubeconfig` says.
     package var explicitFile: String?
-    /// `KUBECONFIG`, `HOME`, `KUBERNETES_MASTER`.
+    /// `KUBECONFIG`, `HOME`, `KUBERNETES_MASTER`, `KUBERNETES_SERVICE_HOST`, `HTTPS_PROXY` and the like.
     package var environment: [String: String]
+    /// Where a pod finds its service account; a test's own directory.
+    package var inClusterDirectory = InClusterEnvironment.directory
     /// What relative paths on the command line and in the environment start from; absolute.
     package var currentDirectory: String
 

@@ -1,13 +1,17 @@
 /// Why a proxy's URL was refused; the URL itself is not shown, since it may hold a password.
-enum ProxyURLError: Error, Equatable, CustomStringConvertible {
+package enum ProxyURLError: Error, Equatable, CustomStringConvertible {
     case unsupportedScheme(String)
     case malformed
+    /// A CGI program's `HTTP_PROXY` is what its client says.
+    case refusedInCGI
 
-    var description: String {
+    package var description: String {
         switch self {
         case .unsupportedScheme(let scheme):
             "unsupported scheme \"\(scheme.escapedForTerminal(upTo: 32))\", must be http, https, or socks5"
         case .malformed: "it is not of the form SCHEME://USER:PASSWORD@HOST:PORT"
+        case .refusedInCGI:
+            "refusing to use HTTP_PROXY value in CGI environment; see golang.org/s/cgihttpproxy"
         }
     }
 }

@@ -170,24 +170,6 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
             output: "error: client-certificate-data or client-certificate must be specified for u"
         ),
         RefusedKubeconfig(
-            "plugin",
-            kubeconfigText(user: "exec: {command: aws, apiVersion: client.authentication.k8s.io/v1}"),
-            output: "error: user \"u\" uses a credential plugin (exec: aws), which ffwd does not support yet "
-                + "(put a token or a client certificate there, for example what aws prints)"
-        ),
-        RefusedKubeconfig(
-            "auth-provider",
-            kubeconfigText(user: "auth-provider: {name: gcp}"),
-            output: "error: user \"u\" uses an auth-provider (gcp), which ffwd does not support yet "
-                + "(kubectl dropped these too; ask for a token or a client certificate)"
-        ),
-        RefusedKubeconfig(
-            "impersonation",
-            kubeconfigText(user: "token: t, as: admin"),
-            output:
-                "error: user \"u\" uses impersonation (as), which ffwd does not support yet (use a user without it)"
-        ),
-        RefusedKubeconfig(
             "proxy",
             kubeconfigText(cluster: "server: https://h, proxy-url: 'ftp://u:hunter2@p'"),
             output: "error: invalid 'proxy-url' for cluster \"c\": "
@@ -260,7 +242,8 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
     }
 
     @Test func `a plugin is not missed where another credential is present`() throws {
-        let text = kubeconfigText(user: "token: t, exec: {command: aws}")
+        let exec = "exec: {command: aws, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never}"
+        let text = kubeconfigText(user: "token: t, \(exec)")
         #expect(try ClusterAccess.resolving(text).credential == .bearer(Redacted("t")))
     }
 

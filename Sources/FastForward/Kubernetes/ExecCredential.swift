@@ -1,0 +1,83 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#endif
+
+/// What a credential plugin printed: a token, or a certificate and its key, or both.
+///
+/// Source: client-go `pkg/apis/clientauthentication/v1/types.go`, `plugin/pkg/client/auth/exec/exec.go`
+/// (refreshCredsLocked).
+package struct ExecCredential: Equatable, Sendable {
+    /// A certificate chain, a key and a token of 8 KiB each are already unusual.
+    package static let outputBytesMax = 1 << 20
+
+    package let token: Redacted<String>?
+    package let identity: ClientIdentity?
+    /// nil: good until the server refuses it.
+    package let expiresAt: UnixTime?
+
+    package init(token: Redacted<String>?, identity: ClientIdentity?, expiresAt: UnixTime?) {
+        self.token = token
+        self.identity = identity
+        self.expiresAt = expiresAt
+    }
+
+    /// Reads all that the plugin wrote to its standard output.
+    package init(output: [UInt8], of plugin: ExecPlugin) throws(ExecPluginError) {
+        guard output.count <= Self.outputBytesMax else { throw .outputTooLong(bytesMax: Self.outputBytesMax) }
+        let answer: Answer
+        do throws(APIObjectError) {
+            answer = try APIObjects.decode(Answer.self, from: output)
+        } catch {
+            switch error {
+            case .tooLarge: throw .outputTooLong(bytesMax: Self.outputBytesMax)
+            case .malformed(_, let problem):
+                throw .malformed(problem: problem == "not JSON" ? "it is not JSON" : "unreadable \(problem)")
+            }
+        }
+        guard answer.kind == "ExecCredential" else {
+            throw .malformed(problem: "its kind is no ExecCredential")
+        }
+        guard answer.apiVersion == plugin.apiVersion.rawValue else {
+            throw .otherVersion(expected: plugin.apiVersion.rawValue, found: answer.apiVersion ?? "")
+        }
+        guard let status = answer.status else { throw .noStatus }
+        let certificate = status.clientCertificateData.nonEmpty
+        let key = status.clientKeyData.flatMap { $0.revealed.isEmpty ? nil : $0 }
+        let token = status.token.flatMap { $0.revealed.isEmpty ? nil : $0 }
+        guard token != nil || certificate != nil || key != nil else { throw .noCredential }
+        if let token, !token.revealed.isHeaderSafe { throw .unprintableToken }
+        self.token = token
+        switch (certificate, key) {
+        case (.some(let certificate), .some(let key)):
+            for (part, text) in [("certificate", certificate), ("key", key.revealed)]
+            where !Array(text.utf8).looksLikePEM {
+                throw .noPEM(part: part)
+            }
+            identity = ClientIdentity(
+                certificatePEM: Array(certificate.utf8),
+                keyPEM: Redacted(Array(key.revealed.utf8))
+            )
+        case (nil, nil): identity = nil
+        case (.some, nil), (nil, .some): throw .half
+        }
+        guard let text = status.expirationTimestamp.nonEmpty else {
+            expiresAt = nil
+            return
+        }
+        guard let time = UnixTime(rfc3339: text) else { throw .badExpiration }
+        expiresAt = time
+    }
+
+    private struct Answer: Decodable {
+        struct Status: Decodable {
+            var token: Redacted<String>?
+            var clientCertificateData: String?
+            var clientKeyData: Redacted<String>?
+            var expirationTimestamp: String?
+        }
+
+        var kind: String?
+        var apiVersion: String?
+        var status: Status?
+    }
+}
