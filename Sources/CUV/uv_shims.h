@@ -32,6 +32,14 @@ static inline int ffwd_unsent_bytes(int fd) {
     return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
 }
 
+// Whether a TCP connection is over in both directions, as after a reset that nobody has read yet.
+static inline int ffwd_is_tcp_closed(int fd) {
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -errno;
+    return info.tcpi_state == TCP_CLOSE;
+}
+
 static inline int ffwd_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) == 0 ? 0 : -errno; }
 
 // A write to a connection that is gone is an error, not a signal.

@@ -2,6 +2,9 @@ import FastForward
 
 /// Makes kubectl's lines of a forwarder's events.
 final class Console {
+    /// How long a line may be, in Unicode scalars: longer than the longest reason that is kept.
+    private static let lineScalarsMax = 4096
+
     private let loop: EventLoop
     private var accepted = LineBudget()
     private var failures = LineBudget()
@@ -37,10 +40,21 @@ final class Console {
             }
             scheduleCounts()
         case .tunnelLost(let reason, let isLast):
-            error("lost connection to pod: \(reason)" + (isLast ? " (reconnecting)" : ""))
+            let kind =
+                isLast ? "lost connection to pod (reconnecting)" : "lost one of several connections to pod"
+            budgeted(kind, "lost connection to pod: \(reason)" + (isLast ? " (reconnecting)" : ""))
         case .tunnelRestored:
-            error("connection to pod restored")
+            budgeted("connection to pod restored", "connection to pod restored")
         }
+    }
+
+    /// A line on stderr, or a count of its kind.
+    private func budgeted(_ kind: String, _ line: String) {
+        guard failures.line(ofKind: kind) == .count else {
+            error(line)
+            return
+        }
+        scheduleCounts()
     }
 
     /// A line on stderr.
@@ -78,9 +92,12 @@ final class Console {
         }
     }
 
-    /// What servers say may have several lines; a log line has one.
+    /// What servers say may have several lines and escape sequences, which a terminal would obey; a log line has
+    /// neither.
     private static func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        text.split(whereSeparator: \.isNewline).joined(separator: " ").escapedForTerminal(
+            upTo: lineScalarsMax
+        )
     }
 
     private static func listenText(

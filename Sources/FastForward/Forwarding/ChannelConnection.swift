@@ -83,7 +83,8 @@ package final class ChannelConnection: Carrier, TurnWork {
                     local.output.appendBorrowed(batch, range)
                     local.isTouched = true
                 case .ping(let payload):
-                    sendControl(.pong, payload)
+                    // A flood whose answers nobody takes is not answered.
+                    if !toPodGate.isPaused { sendControl(.pong, payload) }
                 case .ended(let failure):
                     flushLocal(&batch)
                     sendControl(.close, WebSocketControlPayload(closeCode: 1000))

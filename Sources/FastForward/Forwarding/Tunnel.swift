@@ -15,6 +15,8 @@ package final class Tunnel: Carrier, TurnWork {
     static let toPodMarks = BacklogMarks(lowBytes: 256 * 1024, highBytes: 1024 * 1024)
     /// What all clients of this tunnel together have not taken, in bytes.
     static let fromPodMarks = BacklogMarks(lowBytes: 4 * 1024 * 1024, highBytes: 8 * 1024 * 1024)
+    /// How often parked clients are looked at.
+    private static let parkedLook = TimeSpan.seconds(1)
     /// The least room that a local connection is read into, in bytes: less than a large read makes small frames.
     private static let readBytesMin = 64 * 1024
 
@@ -42,8 +44,11 @@ package final class Tunnel: Carrier, TurnWork {
     private var isTurnScheduled = false
     private var timer: LoopTimer?
 
+    /// The payload of the server's last WebSocket PING that is not answered yet.
+    private var owedPong: WebSocketControlPayload?
     private var toPodGate = BacklogGate()
     private var parked: [LocalConnection] = []
+    private var parkedTimer: LoopTimer?
     private var parkedByWorker = [[LocalConnection]](repeating: [], count: WorkerWindow.workerCount)
     private var fromPodGate = BacklogGate()
     private var clientBacklogBytes = 0
@@ -83,6 +88,9 @@ package final class Tunnel: Carrier, TurnWork {
     }
     /// Whether connections can be opened on it now.
     package var isOpen: Bool { answer.isAccepted && isUpstreamOpen && !core.isGoingAway }
+    /// For how long it has been, or had been, open.
+    package var openSpan: TimeSpan { openedAt.map { loop.now - $0 } ?? .zero }
+    private var openedAt: Instant?
     /// Whether it is still on its way to be opened.
     package var isOpening: Bool { !answer.isAccepted && !isUpstreamClosed }
     /// Whether it only ends what it carries: the server said so, its ids are used up, or the server is stuck.
@@ -116,6 +124,7 @@ package final class Tunnel: Carrier, TurnWork {
                 return
             }
             openTimeoutSatisfied()
+            openedAt = loop.now
             owner?.tunnelOpened(self)
         }
         receiveFrames(&batch, from: &cursor)
@@ -177,7 +186,9 @@ package final class Tunnel: Carrier, TurnWork {
         case .workerReady(let worker):
             wake(&parkedByWorker[worker])
         case .webSocketPing(let payload):
-            sendControl(.pong, payload)
+            // Only the latest has to be answered (RFC 6455 §5.5.3), so a flood costs nothing.
+            owedPong = payload
+            scheduleTurn()
         case .goAway:
             owner?.tunnelTakesNoMore(self)
         case .closed(let code, let reason):
@@ -255,6 +266,19 @@ package final class Tunnel: Carrier, TurnWork {
         guard !local.isParked else { return }
         local.isParked = true
         list.append(local)
+        guard parkedTimer?.deadline == nil else { return }
+        if parkedTimer == nil { parkedTimer = LoopTimer(loop: loop) { [weak self] in self?.lookAtParked() } }
+        parkedTimer?.schedule(at: loop.now + Self.parkedLook)
+    }
+
+    /// Closes parked clients that were reset meanwhile: a socket that is not read does not tell.
+    private func lookAtParked() {
+        guard !isUpstreamClosed else { return }
+        parked.removeAll { $0.isClosing }
+        for worker in parkedByWorker.indices { parkedByWorker[worker].removeAll { $0.isClosing } }
+        let all = parked + parkedByWorker.joined()
+        for local in all where local.isGone { local.close() }
+        if !all.isEmpty { parkedTimer?.schedule(at: loop.now + Self.parkedLook) }
     }
 
     private func wake(_ list: inout [LocalConnection]) {
@@ -347,6 +371,7 @@ package final class Tunnel: Carrier, TurnWork {
             return
         }
         wake(&parked)
+        if owedPong != nil { scheduleTurn() }
     }
 
     // MARK: Turns and time
@@ -366,6 +391,10 @@ package final class Tunnel: Carrier, TurnWork {
             core.appendControlFrames(to: &box.buffer, now: now)
         }
         drainEvents()
+        if let payload = owedPong, !toPodGate.isPaused {
+            owedPong = nil
+            sendControl(.pong, payload)
+        }
         sealStaging()
         staging = nil
         flushUpstream()
@@ -407,6 +436,8 @@ package final class Tunnel: Carrier, TurnWork {
         if case .refused(let failure) = error, failure.isUnauthorized { endpoint.credentialWasRefused() }
         timer?.close()
         timer = nil
+        parkedTimer?.close()
+        parkedTimer = nil
         staging = nil
         let lost = locals.compactMap { $0 }
         locals = []

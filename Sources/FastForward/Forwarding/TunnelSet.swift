@@ -100,6 +100,7 @@ package final class TunnelSet: Tunnel.Owner {
         var bestRank = Int.max
         var isOpening = false
         var usableCount = 0
+        var idleCount = 0
         var hasRetired = false
         for tunnel in tunnels {
             let standing = tunnel.standing
@@ -110,6 +111,7 @@ package final class TunnelSet: Tunnel.Owner {
             usableCount += 1
             isOpening = isOpening || standing == .opening
             guard standing == .open, !tunnel.isHeldUpNow else { continue }
+            if tunnel.load == 0 { idleCount += 1 }
             let rank = Self.rank(tunnel)
             guard best == nil || rank < bestRank else { continue }
             (best, bestRank) = (tunnel, rank)
@@ -129,7 +131,8 @@ package final class TunnelSet: Tunnel.Owner {
             if mayGrow { openTunnel() }
             return
         }
-        if mayGrow, best.load > 0 { openTunnel() }
+        // A spare is kept warm, so that the next client has a tunnel of its own.
+        if mayGrow, idleCount <= (best.load == 0 ? 1 : 0) { openTunnel() }
         open(local, on: best)
     }
 
@@ -207,7 +210,14 @@ package final class TunnelSet: Tunnel.Owner {
         guard !tunnels.contains(where: { $0.isOpen || $0.isOpening }),
             tunnels.count < Self.tunnelsWithRetiringMax
         else { return }
-        openTunnel()
+        pauseBeforeReconnect(after: tunnel)
+    }
+
+    /// Schedules the next attempt: at once where the tunnel has served for a while.
+    private func pauseBeforeReconnect(after tunnel: Tunnel) {
+        // Without randomness the pause is the longest.
+        reconnect.lost(after: tunnel.openSpan, at: loop.now, random: (try? keys.next()) ?? .max)
+        scheduleReconnectOrExpiry()
     }
 
     package func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
@@ -229,9 +239,7 @@ package final class TunnelSet: Tunnel.Owner {
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
         guard !isClosed, isLast else { return }
-        // Without randomness the pause is the longest.
-        reconnect.failed(at: loop.now, random: (try? keys.next()) ?? .max)
-        scheduleReconnectOrExpiry()
+        pauseBeforeReconnect(after: tunnel)
     }
 
     /// The reason to tell of several refused ways: the last one's if the API server gave it, else the first one's.

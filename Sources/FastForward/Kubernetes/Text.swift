@@ -48,7 +48,7 @@ extension String {
     /// This text for one line of a terminal: control characters escaped, and no longer than `most` characters.
     ///
     /// What a server sends may hold escape sequences, which a terminal would obey.
-    func escapedForTerminal(upTo most: Int = 1_000) -> String {
+    package func escapedForTerminal(upTo most: Int = 1_000) -> String {
         var result = ""
         for (index, scalar) in unicodeScalars.enumerated() {
             guard index < most else { return result + "…" }

@@ -288,6 +288,12 @@ internal import CUV
         return max(0, Int(ffwd_unsent_bytes(descriptor)))
     }
 
+    /// Whether the connection was reset: what nobody who does not read would learn otherwise.
+    package final var isGone: Bool {
+        guard let descriptor = descriptor else { return true }
+        return ffwd_is_tcp_closed(descriptor) == 1
+    }
+
     /// Closes so that the other side sees a reset; what the kernel has not sent is lost.
     package final func closeWithReset() {
         resetOnClose(true)

@@ -148,6 +148,14 @@ internal import COpenSSL
             guard unsafe SSL_CTX_use_PrivateKey(context, key) == 1 else {
                 throw .material(what: "the client key with its certificate", reason: TLSError.lastReason())
             }
+            // A key of another kind is kept beside the certificate, and then no certificate is sent at all.
+            guard unsafe SSL_CTX_check_private_key(context) == 1 else {
+                ERR_clear_error()
+                throw .material(
+                    what: isServer ? "the server key" : "the client key",
+                    reason: "it does not belong to the certificate"
+                )
+            }
         }
     }
 

@@ -17,8 +17,8 @@ package enum ConnectionFailure: Equatable, Sendable {
         case .reported(let text): text
         case .reset(let status): "the server reset the stream (\(Self.name(ofStatus: status)))"
         case .stalled:
-            "the server did not begin it within \(TunnelCore.answerMax.nanoseconds / 1_000_000_000) s: bytes of "
-                + "another connection that its pod does not read are in the way (try again: new ones go elsewhere)"
+            "the server took nothing for \(TunnelCore.answerMax.nanoseconds / 1_000_000_000) s: bytes of another "
+                + "connection, which its pod does not read, are in the way (try again: new ones go elsewhere)"
         case .noTunnel: "there is no tunnel to the pod"
         case .tunnelLost: "the tunnel was lost"
         }

@@ -15,10 +15,16 @@ package struct ReconnectPolicy: Equatable {
     /// Whether the pause is over.
     package func mayTry(at now: Instant) -> Bool { nextAttempt.map { $0 <= now } ?? true }
 
-    /// A tunnel works: the next loss is the first again.
-    package mutating func succeeded() {
-        failures = 0
-        nextAttempt = nil
+    /// How long a tunnel must have lived for its loss to be the first again.
+    package static let steadySpan = TimeSpan.seconds(10)
+
+    /// A tunnel is open: another may be tried at once.
+    package mutating func succeeded() { nextAttempt = nil }
+
+    /// A tunnel that had been open for `span` takes no more, or was lost.
+    package mutating func lost(after span: TimeSpan, at now: Instant, random: UInt32) {
+        if span >= Self.steadySpan { failures = 0 }
+        failed(at: now, random: random)
     }
 
     /// A tunnel was lost or an attempt failed.

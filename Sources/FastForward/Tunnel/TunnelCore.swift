@@ -328,15 +328,20 @@ package struct TunnelCore: ~Copyable {
         return slot
     }
 
+    /// How many unproved frames more than the least a worker may have before new streams go to others.
+    private static let owedFramesSpread = 3
+
     /// The next id, which must rise, of the best worker that there is.
     private mutating func takeStreamID(now: Instant) -> UInt32 {
         var trusted: UInt32?
         var usable: UInt32?
+        // A pod that does not read shows first in what its worker owes.
+        let owedMost = window.leastOwedFrames + Self.owedFramesSpread
         for step in 0..<UInt32(WorkerWindow.workerCount) where trusted == nil {
             let id = nextStreamID + 2 * step
             let worker = WorkerWindow.worker(of: id)
             guard !window.isFull(worker), !window.isBlocked(worker, at: now) else { continue }
-            if !window.isSuspect(worker) { trusted = id }
+            if !window.isSuspect(worker), window.owedFrames(worker) <= owedMost { trusted = id }
             usable = usable ?? id
         }
         let id = trusted ?? usable ?? nextStreamID
@@ -491,10 +496,16 @@ package struct TunnelCore: ~Copyable {
         }
     }
 
-    /// Fails the connections that a blocked worker keeps from beginning.
+    /// Fails the connections that a blocked worker keeps from beginning and, where it is blocked by what a connection
+    /// that is over has left, so for ever, also those whose bytes it does not take.
+    ///
+    /// A worker that is blocked by a live pod that does not read may go on: those that it has begun wait.
     private mutating func failStalled(_ now: Instant) {
-        for slot in slots.indices where slots[slot].dataID != 0 && !slots[slot].isReplied {
-            guard window.isSilent(worker(of: slot), for: Self.answerMax, at: now) else { continue }
+        for slot in slots.indices where slots[slot].dataID != 0 {
+            let worker = self.worker(of: slot)
+            guard window.isSilent(worker, for: Self.answerMax, at: now) else { continue }
+            let isWaiting = !window.hasTaken(worker, frames: slots[slot].lastDataFrame)
+            guard !slots[slot].isReplied || (isWaiting && window.isSuspect(worker)) else { continue }
             perform(slots[slot].pair.stalled(), on: slot, now: now)
         }
     }

@@ -100,6 +100,9 @@ package struct WorkerWindow: Equatable {
         return workers.contains { $0.sent - $0.asked >= Self.framesPerRound || $0.askUntil > $0.asked }
     }
 
+    /// The frames that the worker with the fewest has not proved taken.
+    package var leastOwedFrames: Int { workers.reduce(Int.max) { min($0, $1.sent - $1.acked) } }
+
     /// How many frames a worker has been sent; a stream's frames are proved when as many are.
     package func sentFrames(_ worker: Int) -> Int { workers[worker].sent }
 
