@@ -46,12 +46,14 @@ test: ## Run all tests; one suite: make test FILTER=WebSocket
 format: ## Rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive $(FORMATTED)
 
-fuzz: ## Fuzz each decoder for SECONDS seconds; one: make fuzz TARGET=FuzzSPDY
+fuzz: ## Fuzz each decoder for SECONDS seconds; one: make fuzz TARGET=spdy
 	@scripts/fuzz $(SECONDS) $(TARGET)
 
-sanitize: ## Run the tests under the address and the thread sanitizer
-	$(SWIFT) test --sanitize=address --scratch-path .build-asan $(if $(FILTER),--filter '$(FILTER)')
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(if $(FILTER),--filter '$(FILTER)')
+SANITIZED := $(or $(FILTER),FastForwardTests)
+sanitize: ## Run the unit tests under the address and the thread sanitizer
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/foreign-leaks.txt:print_suppressions=0 \
+	    $(SWIFT) test --sanitize=address --scratch-path .build-asan --filter '$(SANITIZED)'
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter '$(SANITIZED)'
 
 bench: release ## Measure; benchmarks/README.md says what and how
 	@benchmarks/run

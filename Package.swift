@@ -46,12 +46,30 @@ let package = Package(
             ],
             swiftSettings: strictAndSafe
         ),
+        .target(
+            name: "FuzzedDecoders",
+            dependencies: ["FastForward"],
+            path: "Tests/Fuzzing/Decoders",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "FastForwardTests",
-            dependencies: ["FastForward"],
+            dependencies: ["FastForward", "FuzzedDecoders"],
             resources: [.copy("Vectors")],
             swiftSettings: strict
         ),
         .testTarget(name: "IntegrationTests", dependencies: ["FastForward"], swiftSettings: strict),
     ]
 )
+
+// The fuzzer links with libFuzzer's run time only (scripts/fuzz): no part of an ordinary build.
+if Context.environment["FFWD_FUZZING"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "FuzzDriver",
+            dependencies: ["FuzzedDecoders"],
+            path: "Tests/Fuzzing/Driver",
+            swiftSettings: strict
+        )
+    )
+}

@@ -62,12 +62,12 @@ package final class Cluster {
         )
         self.starter = starter
         for name in options.podNames {
-            let pod = Pod(name: name)
+            let pod = Pod(name: name, dialect: options.runtime)
             pods.append(pod)
             try starter.start(pod)
         }
         // A pod that no node has taken, as there is one in most clusters.
-        pods.append(Pod(name: "pending"))
+        pods.append(Pod(name: "pending", label: "pending", dialect: options.runtime))
     }
 
     /// Ends the pods and every connection; the loop runs out of work then.
@@ -112,7 +112,7 @@ package final class Cluster {
     /// Adds a pod and starts its process.
     func create(_ name: String) throws(LoopError) {
         guard pod(named: name) == nil, let starter else { return }
-        let pod = Pod(name: name)
+        let pod = Pod(name: name, dialect: options.runtime)
         pods.append(pod)
         objects.resourceVersion += 1
         tellWatches("ADDED", pod)
@@ -134,7 +134,7 @@ package final class Cluster {
     func watchEnded(_ watch: APIExchange) { watches.removeAll { $0 === watch } }
 
     private func tellWatches(_ type: String, _ pod: Pod) {
-        for watch in watches { watch.sendEvent(type, objects.pod(pod)) }
+        for watch in watches { watch.tell(type, pod) }
     }
 
     // MARK: Listening

@@ -6,6 +6,14 @@ package enum RuntimeDialect: String, Sendable, CaseIterable {
     case containerd16 = "containerd-1.6"
     /// Streaming code since Kubernetes 1.32: the text, then a reset of both streams.
     case streaming132 = "streaming-1.32"
+
+    /// The runtime that a pod's status names: clients treat containerd's way with half-closed connections specially.
+    var runtimeName: String {
+        switch self {
+        case .ideal: "ideal"
+        case .containerd16, .streaming132: "containerd"
+        }
+    }
 }
 
 /// What a cluster is to be like.

@@ -34,6 +34,18 @@ struct PortForwardCommand: ParsableCommand {
     )
     var transport: Transport = .auto
 
+    @Option(
+        help: ArgumentHelp(
+            "What happens to the end of a client that still waits for its answer: auto, pass or hold.",
+            discussion:
+                "containerd cuts the answer a second after an end is passed on: there auto holds it until the client closes."
+        )
+    )
+    var halfClose: Forwarder.HalfClose = .auto
+
+    @Option(help: "For how many seconds the end of a client on another host is held.")
+    var halfCloseTimeout: UInt32 = 30
+
     @Argument(help: ArgumentHelp("The pod and its ports.", valueName: "pod/NAME [LOCAL:]REMOTE"))
     var arguments: [String] = []
 
@@ -52,15 +64,20 @@ struct PortForwardCommand: ParsableCommand {
             flags: ClusterFlags(context: context, namespace: namespace)
         )
         let addresses = address.flatMap { $0.split(separator: ",").map(String.init) }
-        return Forwarder.Request(
+        var request = Forwarder.Request(
             access: access,
             pod: try target.podName(),
             ports: ports,
             addresses: addresses.isEmpty ? ["localhost"] : addresses,
             ways: transport.ways(environment: environment)
         )
+        request.halfClose = halfClose
+        request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))
+        return request
     }
 }
+
+extension Forwarder.HalfClose: ExpressibleByArgument {}
 
 /// Which ways into the API server are tried.
 enum Transport: String, ExpressibleByArgument, CaseIterable {

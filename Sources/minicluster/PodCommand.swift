@@ -21,6 +21,7 @@ struct PodCommand: ParsableCommand {
     var leash: String?
 
     func run() throws {
+        ProcessLimits.raiseOpenFiles()
         let loop = try EventLoop()
         let server: PodServer
         do throws(LoopError) {

@@ -26,6 +26,7 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "Offer failures on demand and counts on a second port.") var admin = false
 
     func run() throws {
+        ProcessLimits.raiseOpenFiles()
         let loop = try EventLoop()
         var options = ClusterOptions(directory: dir)
         options.port = port

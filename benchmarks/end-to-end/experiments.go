@@ -96,11 +96,15 @@ func transfer(command string, remote, connections, total int) func(*bench, subje
 			return nil, err
 		}
 		gib := float64(each*connections) / gibibyte
-		return values{
+		taken := values{
 			"cpu":     spent.forwarder.Seconds() / gib,
 			"cluster": spent.cluster.Seconds() / gib,
 			"rate":    report.MiBPerSecond,
-		}, nil
+		}
+		if last, known := report.Latencies["lastByte"]; known {
+			taken["end"] = (report.Latencies["whole"].P50 - last.P50) / 1000
+		}
+		return taken, nil
 	}
 }
 

@@ -3,6 +3,9 @@ package class Carrier: UpstreamConnection {
     /// Room for a frame's header in front of each read from a client, in bytes.
     var gapBytes: Int { 0 }
 
+    /// Whether the end of a client ends the connection altogether, so that it must not be passed on early.
+    var endsWithClient: Bool { false }
+
     /// Where a client's next bytes go; nil: it is parked until the carrier takes more.
     func readBox(for local: LocalConnection) -> BufferBox? { nil }
     /// Takes the `count` bytes that a client's read has put behind the gap in that box.

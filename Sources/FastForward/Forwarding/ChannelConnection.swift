@@ -2,12 +2,9 @@
 ///
 /// Theory of operation. The pod is dialled when the WebSocket opens, so it is opened for each client, which is not read
 /// before. Each read becomes one message: a byte for the channel in the gap, the header in the headroom. The
-/// protocol has no half-close: a client that has ended its side keeps its WebSocket until the pod ends it or has been
-/// silent for ``silenceAfterEnd``; closing it at once would cut the answer.
+/// protocol has no half-close: a client that has ended its side keeps its WebSocket until the pod ends it, or the client
+/// has closed altogether; closing it at once would cut the answer.
 package final class ChannelConnection: Carrier, TurnWork {
-    /// How long a pod may be silent after the client has ended its side.
-    static let silenceAfterEnd = TimeSpan.seconds(5)
-
     private let upgrade: TunnelUpgrade
     private let path: APIPath
     private let pod: String
@@ -21,8 +18,6 @@ package final class ChannelConnection: Carrier, TurnWork {
     private var isTurnScheduled = false
     private var isParked = false
     private var toPodGate = BacklogGate()
-    private var hasClientEnded = false
-    private var timer: LoopTimer?
 
     /// - Parameters:
     ///   - path: with the port in its query.
@@ -102,7 +97,6 @@ package final class ChannelConnection: Carrier, TurnWork {
             return
         }
         flushLocal(&batch)
-        if hasClientEnded { waitForSilence() }
     }
 
     private func flushLocal(_ batch: inout ByteBuffer) {
@@ -185,21 +179,12 @@ package final class ChannelConnection: Carrier, TurnWork {
         local?.startReading()
     }
 
-    override func finishToPod(_ local: LocalConnection) {
-        hasClientEnded = true
-        waitForSilence()
-    }
+    override var endsWithClient: Bool { true }
 
-    private func waitForSilence() {
-        if timer == nil {
-            timer = LoopTimer(loop: loop) { [weak self] in
-                // The pod had its time; whether it has more to say is not known, so the end is no clean one.
-                guard let self, let local = self.local else { return }
-                self.abandon(local)
-                local.fail()
-            }
-        }
-        timer?.schedule(at: loop.now + Self.silenceAfterEnd)
+    /// The client has closed altogether, or could not be asked for long: there is nothing but to end it all.
+    override func finishToPod(_ local: LocalConnection) {
+        abandon(local)
+        local.fail()
     }
 
     // MARK: Ending
@@ -237,8 +222,6 @@ package final class ChannelConnection: Carrier, TurnWork {
     }
 
     private func release() {
-        timer?.close()
-        timer = nil
         if !isUpstreamClosed {
             seal()
             closeUpstream()

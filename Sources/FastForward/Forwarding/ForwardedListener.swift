@@ -8,6 +8,9 @@ final class ForwardedListener {
 
     let remote: UInt16
     let departures: Departures
+    let heldEnds: HeldEnds
+    /// Whether the runtime would cut the answer of a client whose end is passed on.
+    let holdsEnds: Bool
     private let loop: EventLoop
     private let accepted: (LocalConnection) -> Void
     private let closed: (LocalConnection) -> Void
@@ -22,6 +25,8 @@ final class ForwardedListener {
         loop: EventLoop,
         port: ForwardedPort,
         departures: Departures,
+        heldEnds: HeldEnds,
+        holdsEnds: Bool,
         accepted: @escaping (LocalConnection) -> Void,
         closed: @escaping (LocalConnection) -> Void
     ) {
@@ -29,6 +34,8 @@ final class ForwardedListener {
         self.remote = port.remote
         self.local = port.local
         self.departures = departures
+        self.heldEnds = heldEnds
+        self.holdsEnds = holdsEnds
         self.accepted = accepted
         self.closed = closed
     }

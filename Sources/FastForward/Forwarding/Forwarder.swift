@@ -4,6 +4,16 @@
 /// local ports are bound, and only then is the forward said to be ready: a connection made from that moment on is
 /// carried. Which pod and which tunnel a connection gets is chosen for each one, after it was accepted.
 package final class Forwarder {
+    /// What happens to the end of a client that may still want its answer.
+    package enum HalfClose: String, CaseIterable, Sendable {
+        /// By the pod's container runtime: containerd would cut the answer a second later, others pass the end on.
+        case auto
+        /// It is passed on to the pod.
+        case pass
+        /// It is held until the client has closed altogether.
+        case hold
+    }
+
     package struct Request {
         package var access: ClusterAccess
         package var pod: String
@@ -12,6 +22,10 @@ package final class Forwarder {
         package var addresses: [String]
         /// The ways into the API server, in the order in which they are tried.
         package var ways: [TunnelWay]
+        /// What happens to the end of a client that may still want its answer.
+        package var halfClose = HalfClose.auto
+        /// How long such an end is held where nobody can tell whether the client is still there.
+        package var halfCloseTimeout = TimeSpan.seconds(30)
 
         package init(
             access: ClusterAccess,
@@ -32,6 +46,7 @@ package final class Forwarder {
     private let request: Request
     private let handler: (ForwarderEvent) -> Void
     private let departures: Departures
+    private let heldEnds: HeldEnds
 
     private var podRequest: APIRequest?
     private var pod: Pod?
@@ -49,6 +64,7 @@ package final class Forwarder {
         self.request = request
         self.handler = handler
         departures = Departures(loop: loop)
+        heldEnds = HeldEnds(loop: loop, timeout: request.halfCloseTimeout)
     }
 
     // MARK: Starting
@@ -162,6 +178,15 @@ package final class Forwarder {
         handler(.ready)
     }
 
+    /// Whether the end of a client that still wants its answer is kept from the pod.
+    private var holdsEnds: Bool {
+        switch request.halfClose {
+        case .pass: false
+        case .hold: true
+        case .auto: pod?.runtime == .containerd
+        }
+    }
+
     /// Listens on every address for one port: `localhost` fails only if both of its addresses do, an explicit
     /// address must not fail (kubectl's rule: client-go `tools/portforward/portforward.go`).
     private func listen(_ port: ForwardedPort) {
@@ -169,6 +194,8 @@ package final class Forwarder {
             loop: loop,
             port: port,
             departures: departures,
+            heldEnds: heldEnds,
+            holdsEnds: holdsEnds,
             accepted: { [weak self] in self?.accepted($0) },
             closed: { [weak self] _ in self?.connectionCount -= 1 }
         )
@@ -220,5 +247,6 @@ package final class Forwarder {
         for listener in listeners { listener.close() }
         tunnels?.close()
         departures.close()
+        heldEnds.close()
     }
 }

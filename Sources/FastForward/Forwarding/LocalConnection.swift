@@ -31,6 +31,8 @@ final class LocalConnection: Transport {
     var isTouched = false
     /// Whether it is in one of the tunnel's lists of those who may not read now.
     var isParked = false
+    /// Whether the client's end is not passed on yet.
+    private(set) var isEndHeld = false
     /// Whether anything went from or to the pod.
     private(set) var hasTransferred = false
     /// The bytes that its tunnel counts for it.
@@ -104,6 +106,7 @@ final class LocalConnection: Transport {
     private func detach() {
         tunnel?.uncount(self)
         tunnel = nil
+        isEndHeld = false
         slot = -1
         // What the client still sends is read and dropped, and its end is noticed.
         if !isClosing, !hasClientEnded { startReading() }
@@ -173,12 +176,24 @@ final class LocalConnection: Transport {
             return
         }
         hasClientEnded = true
-        tunnel?.finishToPod(self)
+        if let tunnel, let port, port.holdsEnds || tunnel.endsWithClient {
+            isEndHeld = true
+            port.heldEnds.add(self)
+        } else {
+            tunnel?.finishToPod(self)
+        }
         switch fromPod {
         case .open, .ending: break
         case .ended: close()
         case .failing: endIfWritten()
         }
+    }
+
+    /// Passes the client's end on after all.
+    func passEnd() {
+        guard isEndHeld else { return }
+        isEndHeld = false
+        tunnel?.finishToPod(self)
     }
 
     override func outputProgressed() { outputChanged() }
@@ -242,6 +257,7 @@ final class LocalConnection: Transport {
         guard !isClosing else { return }
         tunnel?.abandon(self)
         tunnel = nil
+        isEndHeld = false
         if fromPod == .ended { resetOnClose(false) }
         super.close()
     }

@@ -72,6 +72,15 @@ package final class Tunnel: Carrier, TurnWork {
 
     /// How it was, or is to be, made.
     package var way: TunnelWay { upgrade.way }
+    /// How a tunnel stands to new connections.
+    enum Standing { case opening, open, retiring, closed }
+
+    /// All of ``isOpening``, ``isRetiring`` and ``isOpen`` at once, as each connection asks each tunnel.
+    var standing: Standing {
+        guard answer.isAccepted else { return isUpstreamClosed ? .closed : .opening }
+        if core.isGoingAway || isStalled { return .retiring }
+        return isUpstreamOpen ? .open : .closed
+    }
     /// Whether connections can be opened on it now.
     package var isOpen: Bool { answer.isAccepted && isUpstreamOpen && !core.isGoingAway }
     /// Whether it is still on its way to be opened.
@@ -369,7 +378,8 @@ package final class Tunnel: Carrier, TurnWork {
     private func scheduleWork(_ now: Instant) {
         if core.hasControlFrames(now: now) { scheduleTurn() }
         if timer == nil {
-            timer = LoopTimer(loop: loop) { [weak self] in self?.timerFired() }
+            // Strong, until the tunnel is torn down: a weak reference makes each later retain of a tunnel a slow one.
+            timer = LoopTimer(loop: loop) { self.timerFired() }
         }
         timer?.schedule(at: core.deadline)
     }

@@ -96,17 +96,25 @@ package final class TunnelSet: Tunnel.Owner {
             openChannel(for: local)
             return
         }
-        closeRetired()
         var best: Tunnel?
+        var bestRank = Int.max
         var isOpening = false
         var usableCount = 0
-        for tunnel in tunnels where !tunnel.isRetiring {
+        var hasRetired = false
+        for tunnel in tunnels {
+            let standing = tunnel.standing
+            if standing == .retiring {
+                hasRetired = hasRetired || tunnel.liveCount == 0
+                continue
+            }
             usableCount += 1
-            isOpening = isOpening || tunnel.isOpening
-            guard tunnel.isOpen, !tunnel.isHeldUpNow else { continue }
-            if let current = best, Self.rank(current) <= Self.rank(tunnel) { continue }
-            best = tunnel
+            isOpening = isOpening || standing == .opening
+            guard standing == .open, !tunnel.isHeldUpNow else { continue }
+            let rank = Self.rank(tunnel)
+            guard best == nil || rank < bestRank else { continue }
+            (best, bestRank) = (tunnel, rank)
         }
+        if hasRetired { closeRetired() }
         let mayGrow =
             usableCount < Self.tunnelsMax && tunnels.count < Self.tunnelsWithRetiringMax && !isOpening
             && reconnect.mayTry(at: loop.now)
@@ -115,7 +123,13 @@ package final class TunnelSet: Tunnel.Owner {
             if mayGrow { openTunnel() }
             return
         }
-        if mayGrow, best.load > 0 || best.isSuspect { openTunnel() }
+        if best.isSuspect, mayGrow || isOpening {
+            // Whatever may be in the way there, a fresh tunnel has nothing of it.
+            wait(local)
+            if mayGrow { openTunnel() }
+            return
+        }
+        if mayGrow, best.load > 0 { openTunnel() }
         open(local, on: best)
     }
 

@@ -4,15 +4,18 @@
 /// session drains it into batches of plaintext, which the subclass takes apart before the next one. Towards the
 /// server, what the subclass sends is encrypted at once and leaves with ``flushUpstream()``, once per turn or when
 /// a good deal has gathered.
+///
+/// Where the endpoint names a proxy, that is looked up and connected to instead, and a ``ProxyLeg`` goes before
+/// TLS with the server; it stays only where it has TLS of its own.
 package class UpstreamConnection: TransportOwner {
-    /// How long resolving, connecting, TLS and the first answer may take together.
+    /// How long resolving, connecting, a proxy, TLS and the first answer may take together.
     package static let openTimeout = TimeSpan.seconds(10)
     /// Ciphertext that is gathered before it is written even within a turn, in bytes.
     private static let gatheredBytesMax = 256 * 1024
     /// The silence after which the kernel asks whether the server is there, in seconds.
     private static let keepAliveSeconds: UInt32 = 15
 
-    private enum Phase { case idle, resolving, connecting, handshaking, open, closed }
+    private enum Phase { case idle, resolving, connecting, passing, handshaking, open, closed }
 
     package let loop: EventLoop
     package let endpoint: UpstreamEndpoint
@@ -20,6 +23,7 @@ package class UpstreamConnection: TransportOwner {
     private var lookup: NameLookup?
     private var addresses: [SocketAddress] = []
     private var link: OwnedTransport?
+    private var leg: ProxyLeg?
     private var tls: TLSSession?
     private var openTimer: LoopTimer?
 
@@ -56,25 +60,28 @@ package class UpstreamConnection: TransportOwner {
     package final func openUpstream() {
         precondition(phase == .idle, "a connection is opened once")
         phase = .resolving
-        let timer = LoopTimer(loop: loop) { [weak self] in self?.openTimedOut() }
+        // Strong, until the answer or the end: see ``Tunnel`` on weak references.
+        let timer = LoopTimer(loop: loop) { self.openTimedOut() }
         openTimer = timer
         timer.schedule(at: loop.now + Self.openTimeout)
-        if let address = SocketAddress(ip: endpoint.server.host, port: endpoint.server.port) {
+        // A server's name behind a proxy may mean nothing here: the proxy resolves it.
+        let host = endpoint.proxy?.host ?? endpoint.server.host
+        let port = endpoint.proxy?.port ?? endpoint.server.port
+        if let address = SocketAddress(ip: host, port: port) {
             connect(to: [address])
             return
         }
         do throws(LoopError) {
-            lookup = try NameLookup(loop: loop, host: endpoint.server.host, port: endpoint.server.port) {
-                result in
+            lookup = try NameLookup(loop: loop, host: host, port: port) { result in
                 guard self.phase == .resolving else { return }
                 self.lookup = nil
                 switch result {
                 case .success(let addresses): self.connect(to: addresses)
-                case .failure(let error): self.end(.network(server: self.serverText, error))
+                case .failure(let error): self.end(self.networkError(error))
                 }
             }
         } catch {
-            endLater(.network(server: serverText, error))
+            endLater(networkError(error))
         }
     }
 
@@ -89,11 +96,35 @@ package class UpstreamConnection: TransportOwner {
             switch phase {
             case .idle, .resolving: "address"
             case .connecting: "connection"
+            case .passing: leg?.awaited ?? "answer"
             case .handshaking: "TLS handshake"
             case .open, .closed: "answer"
             }
         let seconds = Self.openTimeout.nanoseconds / 1_000_000_000
-        end(.timedOut(server: serverText, waitingFor: what, seconds: seconds))
+        if let proxy = endpoint.proxy, !isBeyondProxy {
+            end(proxyError(proxy, .timedOut(waitingFor: what, seconds: seconds)))
+        } else {
+            end(.timedOut(server: serverText, waitingFor: what, seconds: seconds))
+        }
+    }
+
+    /// Whether what fails now is the server's affair, not a proxy's.
+    private final var isBeyondProxy: Bool {
+        switch phase {
+        case .idle, .resolving, .connecting, .passing: false
+        case .handshaking, .open, .closed: true
+        }
+    }
+
+    private final func networkError(_ error: LoopError) -> UpstreamError {
+        guard let proxy = endpoint.proxy, !isBeyondProxy else {
+            return .network(server: serverText, error)
+        }
+        return proxyError(proxy, .network(error))
+    }
+
+    private final func proxyError(_ proxy: UpstreamProxy, _ cause: ProxyFailure.Cause) -> UpstreamError {
+        .proxy(ProxyFailure(proxy: proxy, server: serverText, cause: leg?.cause(cause) ?? cause))
     }
 
     private final func connect(to addresses: [SocketAddress]) {
@@ -105,7 +136,7 @@ package class UpstreamConnection: TransportOwner {
     /// Tries the next address; the last one's error is the connection's.
     private final func connectToNext(after failure: LoopError?) {
         guard !addresses.isEmpty else {
-            if let failure { end(.network(server: serverText, failure)) }
+            if let failure { end(networkError(failure)) }
             return
         }
         let address = addresses.removeFirst()
@@ -120,7 +151,7 @@ package class UpstreamConnection: TransportOwner {
                 connectToNext(after: error)
                 return
             }
-            endLater(.network(server: serverText, error))
+            endLater(networkError(error))
         }
     }
 
@@ -133,11 +164,36 @@ package class UpstreamConnection: TransportOwner {
         }
         addresses = []
         link.setOptions(noDelay: true, keepAliveSeconds: Self.keepAliveSeconds)
+        if let proxy = endpoint.proxy {
+            startPassing(proxy, link)
+        } else {
+            startSession(over: loop.receiveBox)
+        }
+        // It may have ended meanwhile.
+        self.link?.startReading()
+    }
+
+    private final func startPassing(_ proxy: UpstreamProxy, _ link: OwnedTransport) {
+        phase = .passing
+        do throws(ProxyFailure.Cause) {
+            let leg: ProxyLeg
+            do throws(TLSError) { leg = try ProxyLeg(with: proxy, of: endpoint, loop: loop) } catch {
+                throw ProxyFailure.Cause.tls(error)
+            }
+            self.leg = leg
+            try leg.start(&link.output)
+            link.flush()
+        } catch {
+            end(proxyError(proxy, error))
+        }
+    }
+
+    /// The bytes are the server's from here on; `input` is where they come.
+    private final func startSession(over input: BufferBox) {
         guard let context = endpoint.tls else {
             phase = .open
             upstreamOpened()
             flushUpstream()
-            link.startReading()
             return
         }
         phase = .handshaking
@@ -145,13 +201,12 @@ package class UpstreamConnection: TransportOwner {
             let session = try TLSSession(
                 client: context,
                 serverName: endpoint.serverName,
-                input: loop.receiveBox,
+                input: input,
                 pool: loop.pool
             )
             tls = session
             _ = try session.handshake()
             flushUpstream()
-            link.startReading()
         } catch {
             end(.tls(server: serverText, error))
         }
@@ -167,8 +222,49 @@ package class UpstreamConnection: TransportOwner {
 
     package final func received(_ count: Int) {
         loop.receiveBox.buffer.commit(count)
+        if let leg, let proxy = endpoint.proxy {
+            received(through: leg, of: proxy)
+        } else {
+            receivedFromServer(loop.receiveBox)
+        }
+    }
+
+    /// Takes what was read to the proxy or, through its TLS, to the server.
+    private final func received(through leg: ProxyLeg, of proxy: UpstreamProxy) {
+        defer { leg.endTurn() }
+        do throws(ProxyFailure.Cause) {
+            if phase == .passing, let link {
+                try leg.start(&link.output)
+                link.flush()
+            }
+            var outcome = TLSSession.ReadOutcome.filled
+            while outcome == .filled, phase != .closed {
+                do throws(TLSError) { outcome = try leg.read() } catch { throw ProxyFailure.Cause.tls(error) }
+                if phase == .passing, let link {
+                    let isOpen = try leg.pass(&link.output)
+                    link.flush()
+                    if isOpen { proxyPassed(leg) }
+                }
+                if isBeyondProxy, phase != .closed, !leg.plaintext.buffer.isEmpty {
+                    receivedFromServer(leg.plaintext)
+                }
+            }
+            if outcome == .ended, phase != .closed { receivedEnd(nil) }
+        } catch {
+            link?.flush()
+            end(proxyError(proxy, error))
+        }
+    }
+
+    private final func proxyPassed(_ leg: ProxyLeg) {
+        // Without TLS there is nothing left to do here.
+        if leg.tls == nil { self.leg = nil }
+        startSession(over: leg.plaintext)
+    }
+
+    private final func receivedFromServer(_ input: BufferBox) {
         guard let tls else {
-            plainReceived()
+            plainReceived(input)
             return
         }
         do throws(TLSError) {
@@ -201,15 +297,17 @@ package class UpstreamConnection: TransportOwner {
         }
     }
 
-    private final func plainReceived() {
+    private final func plainReceived(_ input: BufferBox) {
         var batch = loop.pool.take(BufferPool.largestCapacityBytes)
-        swap(&batch, &loop.receiveBox.buffer)
+        swap(&batch, &input.buffer)
         upstreamReceived(&batch)
         flushUpstream()
     }
 
     package final func receivedEnd(_ error: LoopError?) {
-        if let error {
+        if let proxy = endpoint.proxy, !isBeyondProxy {
+            end(proxyError(proxy, error.map { .network($0) } ?? .ended))
+        } else if let error {
             end(.network(server: serverText, error))
         } else {
             end(.ended(server: serverText, during: phase == .handshaking ? "TLS handshake" : "transfer"))
@@ -229,7 +327,8 @@ package class UpstreamConnection: TransportOwner {
     /// Encrypts `plaintext`; it leaves with the next ``flushUpstream()``.
     package final func sendUpstream(_ plaintext: RawSpan) {
         guard phase == .open, let link else { return }
-        guard let tls else {
+        // Plain HTTP through an `https` proxy is encrypted for the proxy.
+        guard let tls = tls ?? leg?.tls else {
             link.output.append(copying: plaintext, bufferBytes: BufferPool.largestCapacityBytes)
             return
         }
@@ -269,7 +368,17 @@ package class UpstreamConnection: TransportOwner {
     /// Writes what was gathered.
     package final func flushUpstream() {
         guard let link else { return }
-        tls?.output.moveAll(to: &link.output)
+        if let outer = leg?.tls {
+            do throws(TLSError) {
+                if let tls { try outer.write(&tls.output) }
+            } catch {
+                endLater(.tls(server: serverText, error))
+                return
+            }
+            outer.output.moveAll(to: &link.output)
+        } else {
+            tls?.output.moveAll(to: &link.output)
+        }
         link.flush()
     }
 
@@ -282,9 +391,13 @@ package class UpstreamConnection: TransportOwner {
     /// Closes without a callback: says goodbye in TLS where that is possible at once.
     package final func closeUpstream() {
         guard phase != .closed else { return }
-        if phase == .open, let tls {
-            tls.closeNotify()
+        if phase == .open, tls != nil || leg != nil {
+            tls?.closeNotify()
             flushUpstream()
+            if let outer = leg?.tls {
+                outer.closeNotify()
+                flushUpstream()
+            }
         }
         release()
     }
@@ -310,6 +423,7 @@ package class UpstreamConnection: TransportOwner {
         lookup?.cancel()
         lookup = nil
         abandonLink()
+        leg = nil
         tls = nil
     }
 

@@ -5,23 +5,28 @@ package final class UpstreamEndpoint {
     package let tls: TLSContext?
     /// What the server's certificate must name.
     package let serverName: String
+    /// Nil: the server is connected to directly.
+    package let proxy: UpstreamProxy?
+    /// For an `https` proxy.
+    ///
+    /// What the kubeconfig says of the server's certificate holds for the proxy's too, as in kubectl (Go's
+    /// `net/http` has one TLS configuration for both).
+    let proxyTLS: TLSContext?
     private var credential: Credential
 
     package init(access: ClusterAccess) throws(TLSError) {
         server = access.server
         serverName = access.tlsServerName ?? access.server.host
         credential = access.credential
-        guard access.server.isTLS else {
-            tls = nil
-            return
-        }
+        proxy = access.proxy
         let trust: TLSContext.Trust =
             access.insecureSkipTLSVerify
             ? .anybody : access.certificateAuthority.map { .authorities(pem: $0) } ?? .system
         let identity = access.identity.map {
             TLSContext.Identity(certificatePEM: $0.certificatePEM, keyPEM: $0.keyPEM.revealed)
         }
-        tls = try TLSContext(trust: trust, identity: identity)
+        tls = access.server.isTLS ? try TLSContext(trust: trust, identity: identity) : nil
+        proxyTLS = access.proxy?.scheme == .https ? try TLSContext(trust: trust, identity: identity) : nil
     }
 
     /// The fields that every request has.

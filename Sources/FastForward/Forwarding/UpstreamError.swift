@@ -3,6 +3,8 @@ package enum UpstreamError: Error, CustomStringConvertible {
     /// A look-up, a connect, a read or a write failed.
     case network(server: String, LoopError)
     case tls(server: String, TLSError)
+    /// The proxy on the way to the server was not passed.
+    case proxy(ProxyFailure)
     /// The server's answer is no HTTP that we understand.
     case http(server: String, HTTPError)
     /// The server answered the upgrade with something that is no tunnel.
@@ -30,7 +32,7 @@ package enum UpstreamError: Error, CustomStringConvertible {
         switch self {
         case .refused(let failure): !failure.isUnauthorized && !failure.isObjectMissing
         case .handshake, .http: true
-        case .network, .tls, .tunnel, .timedOut, .ended, .closed, .credential, .answer: false
+        case .network, .tls, .proxy, .tunnel, .timedOut, .ended, .closed, .credential, .answer: false
         }
     }
 
@@ -42,6 +44,8 @@ package enum UpstreamError: Error, CustomStringConvertible {
             "Unable to connect to the server: \(server): \(error)"
         case .tls(let server, let error):
             "Unable to connect to the server: \(server): \(error)"
+        case .proxy(let failure):
+            failure.description
         case .http(let server, let error):
             "the answer of \(server) is not understood: \(error) (is this the address of an API server?)"
         case .handshake(let server, let error):

@@ -29,6 +29,8 @@ package struct ClusterAccess: Sendable {
     /// The name to check the server's certificate against, where it is not the host.
     package var tlsServerName: String?
     package var insecureSkipTLSVerify = false
+    /// Nil: the server is connected to directly.
+    package var proxy: UpstreamProxy?
     /// PEM; nil: what the system trusts.
     package var certificateAuthority: [UInt8]?
     package var identity: ClientIdentity?

@@ -25,13 +25,14 @@ struct ClusterResolver {
             of: cluster.name,
             usesTLSByDefault: authority != nil || identity != nil || isInsecure
         )
-        try clusterEntry.refuseUnsupported()
+        let proxy = try clusterEntry.proxy()
         let credential = try userEntry?.credential() ?? .none
         try userEntry?.refuseUnsupported(hasCredential: identity != nil || credential != .none)
 
         var access = ClusterAccess(server: server)
         access.tlsServerName = cluster.value.tlsServerName.nonEmpty
         access.insecureSkipTLSVerify = isInsecure
+        access.proxy = proxy
         access.certificateAuthority = authority
         if server.isTLS {
             access.identity = identity

@@ -39,13 +39,14 @@ struct ClusterEntry {
         return authority
     }
 
-    func refuseUnsupported() throws(KubeconfigError) {
-        guard entry.value.proxyURL.nonEmpty != nil else { return }
-        throw .unsupported(
-            feature: "a proxy (proxy-url)",
-            entry: "cluster \"\(entry.name)\"",
-            advice: "remove proxy-url, or connect through a tunnel of your own"
-        )
+    /// The proxy that the entry names.
+    func proxy() throws(KubeconfigError) -> UpstreamProxy? {
+        guard let text = entry.value.proxyURL.nonEmpty else { return nil }
+        do throws(ProxyURLError) {
+            return try ProxyURL.parse(text)
+        } catch {
+            throw .invalid(["invalid 'proxy-url' for cluster \"\(entry.name)\": \(error)"])
+        }
     }
 }
 

@@ -28,6 +28,7 @@ package protocol TurnWork: AnyObject {
     private var readsPutOff: [Transport] = []
     private let beforePoll: UnsafeMutablePointer<uv_prepare_t>
     private let afterPoll: UnsafeMutablePointer<uv_check_t>
+    private var hasClosedParts = false
 
     package init() throws(LoopError) {
         unsafe raw = .allocate(capacity: 1)
@@ -69,16 +70,19 @@ package protocol TurnWork: AnyObject {
 
     /// Ends the loop when every handle is closed.
     ///
-    /// - Throws: `EBUSY` where a handle is still open: a leak.
+    /// - Throws: `EBUSY` where a handle is still open: a leak. It may be tried again when that is closed.
     package func close() throws(LoopError) {
-        unsafe uv_close(
-            UnsafeMutableRawPointer(beforePoll).assumingMemoryBound(to: uv_handle_t.self),
-            Callbacks.closedPart
-        )
-        unsafe uv_close(
-            UnsafeMutableRawPointer(afterPoll).assumingMemoryBound(to: uv_handle_t.self),
-            Callbacks.closedPart
-        )
+        if !hasClosedParts {
+            hasClosedParts = true
+            unsafe uv_close(
+                UnsafeMutableRawPointer(beforePoll).assumingMemoryBound(to: uv_handle_t.self),
+                Callbacks.closedPart
+            )
+            unsafe uv_close(
+                UnsafeMutableRawPointer(afterPoll).assumingMemoryBound(to: uv_handle_t.self),
+                Callbacks.closedPart
+            )
+        }
         // One turn closes what is closing. What the loop waits for then is a leak, unless only requests are left: a
         // look-up in the thread pool cannot be called back.
         while unsafe uv_run(raw, UV_RUN_NOWAIT) != 0, !hasOpenHandles {

@@ -42,7 +42,7 @@ package struct HeaderCompressor: ~Copyable {
     }
 
     /// Appends the block that carries `headers`: exactly ``blockBytes(textBytes:)``.
-    mutating func appendBlock(_ headers: SPDYHeaders, textBytes: Int, to buffer: inout ByteBuffer) {
+    mutating func appendBlock(_ headers: some SPDYHeaderText, textBytes: Int, to buffer: inout ByteBuffer) {
         precondition(textBytes <= Self.textBytesMax, "headers of more than 65,535 bytes of text")
         if !hasBegun {
             buffer.append(bigEndian: UInt16(0x7820))

@@ -145,7 +145,7 @@ extension HeaderCompressor {
         streamID: UInt32,
         associatedID: UInt32? = nil,
         priority: UInt8 = 0,
-        headers: SPDYHeaders,
+        headers: some SPDYHeaderText,
         isFinal: Bool,
         to buffer: inout ByteBuffer
     ) {

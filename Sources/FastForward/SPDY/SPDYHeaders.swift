@@ -1,9 +1,17 @@
+/// What a header block is made of: a text whose length is known before.
+package protocol SPDYHeaderText {
+    /// The length of the text form, in bytes.
+    var textBytes: Int { get }
+    /// Appends the text form: exactly ``textBytes``.
+    func appendText(to buffer: inout ByteBuffer)
+}
+
 /// The headers that open a stream: names with one or more values, in order (§2.6.10).
 ///
 /// The text form, before compression:
 ///
 ///     count (32)   then, count times:   length (32) | name   length (32) | value, or values with NUL between
-package struct SPDYHeaders: Equatable, Sendable, ExpressibleByDictionaryLiteral {
+package struct SPDYHeaders: Equatable, Sendable, ExpressibleByDictionaryLiteral, SPDYHeaderText {
     /// How many headers a block may have.
     ///
     /// Kubernetes sends three. A hundred is what HTTP servers commonly allow.
@@ -53,7 +61,7 @@ package struct SPDYHeaders: Equatable, Sendable, ExpressibleByDictionaryLiteral 
     // MARK: The text form
 
     /// The length of the text form, in bytes.
-    var textBytes: Int {
+    package var textBytes: Int {
         fields.reduce(4) { total, field in
             let valueBytes = field.values.reduce(field.values.count - 1) { $0 + $1.utf8.count }
             return total + 4 + field.name.utf8.count + 4 + valueBytes
@@ -61,7 +69,7 @@ package struct SPDYHeaders: Equatable, Sendable, ExpressibleByDictionaryLiteral 
     }
 
     /// Appends the text form: exactly ``textBytes``.
-    func appendText(to buffer: inout ByteBuffer) {
+    package func appendText(to buffer: inout ByteBuffer) {
         buffer.append(bigEndian: UInt32(fields.count))
         for field in fields {
             buffer.append(bigEndian: UInt32(field.name.utf8.count))

@@ -190,6 +190,24 @@ internal import COpenSSL
         }
     }
 
+    /// Encrypts all that `queue` holds, and empties it: for a session within this one.
+    package func write(_ queue: inout WriteQueue) throws(TLSError) {
+        while !queue.isEmpty {
+            var count = 0
+            var failure: TLSError?
+            unsafe queue.forEachSlice(1) { start, length in
+                count = length
+                do throws(TLSError) {
+                    try unsafe write(RawSpan(_unsafeStart: UnsafeRawPointer(start), byteCount: length))
+                } catch {
+                    failure = error
+                }
+            }
+            if let failure { throw failure }
+            queue.consume(count)
+        }
+    }
+
     /// Ends this side's direction: puts close_notify into ``output``.
     package func closeNotify() {
         guard isOpen else { return }

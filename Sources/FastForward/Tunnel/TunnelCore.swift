@@ -317,12 +317,10 @@ package struct TunnelCore: ~Copyable {
         slots[slot] = Slot(dataID: dataID, errorID: errorID)
         streams.insert(dataID, UInt32(slot) << 1)
         streams.insert(errorID, UInt32(slot) << 1 | 1)
-        let port = String(port)
-        let requestID = String(nextRequestID)
+        var headers = StreamOpening(type: "error", port: port, requestID: nextRequestID)
         nextRequestID += 1
-        var headers: SPDYHeaders = ["streamtype": "error", "port": port, "requestid": requestID]
         compressor.appendSynStream(streamID: errorID, headers: headers, isFinal: true, to: &staging)
-        headers = ["streamtype": "data", "port": port, "requestid": requestID]
+        headers.type = "data"
         compressor.appendSynStream(streamID: dataID, headers: headers, isFinal: false, to: &staging)
         window.sent(on: errorID)
         window.sent(on: dataID)
@@ -332,13 +330,16 @@ package struct TunnelCore: ~Copyable {
 
     /// The next id, which must rise, of the best worker that there is.
     private mutating func takeStreamID(now: Instant) -> UInt32 {
-        let candidates = (0..<UInt32(WorkerWindow.workerCount)).map { nextStreamID + 2 * $0 }
-        let usable = candidates.filter { id in
+        var trusted: UInt32?
+        var usable: UInt32?
+        for step in 0..<UInt32(WorkerWindow.workerCount) where trusted == nil {
+            let id = nextStreamID + 2 * step
             let worker = WorkerWindow.worker(of: id)
-            return !window.isFull(worker) && !window.isBlocked(worker, at: now)
+            guard !window.isFull(worker), !window.isBlocked(worker, at: now) else { continue }
+            if !window.isSuspect(worker) { trusted = id }
+            usable = usable ?? id
         }
-        let id =
-            usable.first { !window.isSuspect(WorkerWindow.worker(of: $0)) } ?? usable.first ?? nextStreamID
+        let id = trusted ?? usable ?? nextStreamID
         nextStreamID = id + 2
         return id
     }

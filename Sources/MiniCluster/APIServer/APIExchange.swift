@@ -11,8 +11,8 @@ final class APIExchange: SecureConnectionUser {
     private var cluster: Cluster { connection.cluster }
     private var reader = HTTPRequestReader()
     private var isSilent = false
-    /// A watch takes the connection for itself.
-    private(set) var isWatching = false
+    /// The query of a watch, which takes the connection for itself.
+    private var watched: [String: String]?
 
     init(connection: SecureConnection) {
         self.connection = connection
@@ -21,7 +21,7 @@ final class APIExchange: SecureConnectionUser {
     // MARK: SecureConnectionUser
 
     func receivedPlaintext(in box: BufferBox) {
-        guard !isSilent, !isWatching else { return }
+        guard !isSilent, watched == nil else { return }
         var cursor = 0
         do throws(HTTPError) {
             while let request = try reader.next(in: box.buffer, from: &cursor) {
@@ -48,7 +48,7 @@ final class APIExchange: SecureConnectionUser {
     }
 
     func connectionClosed() {
-        if isWatching { cluster.watchEnded(self) }
+        if watched != nil { cluster.watchEnded(self) }
     }
 
     private func send(_ answer: HTTPAnswer, to request: HTTPRequestHead) {
@@ -95,7 +95,7 @@ final class APIExchange: SecureConnectionUser {
             return forward(request, user: user, namespace: parts[3], name: parts[5], rest: rest)
         }
         if path == "/api/v1/pods" || (parts.count == 5 && parts[4] == "pods"), query["watch"] != nil,
-            query["watch"] != "false", query["watch"] != "0", user.mayGet
+            query["watch"] != "false", query["watch"] != "0", user.mayRead
         {
             watch(request, query: query)
             return false
@@ -121,7 +121,7 @@ final class APIExchange: SecureConnectionUser {
         let namespace = parts[2] == "namespaces" ? parts[3...].first ?? "" : ""
         guard let kind = rest.first, rest.count <= 2 else { return .resourceNotFound }
         let name = rest.count == 2 ? rest[1] : ""
-        guard user.mayGet else {
+        guard user.mayRead else {
             return .forbidden(
                 user: user.name,
                 verb: name.isEmpty ? "list" : "get",
@@ -148,34 +148,37 @@ final class APIExchange: SecureConnectionUser {
 
     private func selectedPods(_ namespace: String, _ query: [String: String]) -> [JSON] {
         guard namespace.isEmpty || namespace == "default" else { return [] }
-        let field = query["fieldSelector"].flatMap { $0.isEmpty ? nil : $0 }
-        let label = query["labelSelector"].flatMap { $0.isEmpty ? nil : $0 }
-        return cluster.pods.filter { pod in
-            (field == nil || field == "metadata.name=\(pod.name)")
-                && (label == nil || label == "app=\(pod.phase == .pending ? pod.name : "demo")")
-        }.map { cluster.objects.pod($0) }
+        return cluster.pods.filter { Self.isSelected($0, query) }.map { cluster.objects.pod($0) }
+    }
+
+    private static func isSelected(_ pod: Pod, _ query: [String: String]) -> Bool {
+        let field = query["fieldSelector"] ?? ""
+        let label = query["labelSelector"] ?? ""
+        return (field.isEmpty || field == "metadata.name=\(pod.name)")
+            && (label.isEmpty || label == "app=\(pod.label)")
     }
 
     // MARK: Watching
 
     private func watch(_ request: HTTPRequestHead, query: [String: String]) {
-        isWatching = true
+        watched = query
         let head = HTTPResponseHead(
             status: 200,
             reason: "OK",
             fields: ["Content-Type": "application/json", "Transfer-Encoding": "chunked"]
         )
         HTTPAnswer.send(head, pool: cluster.loop.pool) { connection.send($0) }
-        for object in selectedPods("", query) where query["resourceVersion"] ?? "0" == "0" {
-            sendEvent("ADDED", object)
+        if query["resourceVersion"] ?? "0" == "0" {
+            for pod in cluster.pods { tell("ADDED", pod) }
         }
         cluster.watchBegan(self)
     }
 
-    /// Tells the watcher of a change.
-    func sendEvent(_ type: String, _ object: JSON) {
-        let text = JSON.object([("type", .string(type)), ("object", object)]).text + "\n"
-        let chunk = String(text.utf8.count, radix: 16) + "\r\n" + text + "\r\n"
+    /// Tells the watcher of a change, if it wants to know.
+    func tell(_ type: String, _ pod: Pod) {
+        guard let watched, Self.isSelected(pod, watched) else { return }
+        let event = JSON.object([("type", .string(type)), ("object", cluster.objects.pod(pod))]).text + "\n"
+        let chunk = String(event.utf8.count, radix: 16) + "\r\n" + event + "\r\n"
         HTTPAnswer.send(chunk, pool: cluster.loop.pool) { connection.send($0) }
     }
 

@@ -2,14 +2,15 @@ import FastForward
 
 /// Who may do what: users by the common name of their certificate, or by a bearer token.
 struct Credentials {
-    /// A user and the verbs that it has on pods/portforward.
+    /// A user, whether it may read objects, and the verbs that it has on pods/portforward.
     struct User {
         let name: String
+        let mayRead: Bool
         let mayGet: Bool
         let mayCreate: Bool
 
         /// Whoever shows no credential.
-        static let anonymous = User(name: "system:anonymous", mayGet: false, mayCreate: false)
+        static let anonymous = User(name: "system:anonymous", mayRead: false, mayGet: false, mayCreate: false)
     }
 
     /// The tokens that a kubeconfig is written for, by the end of the file's name.
@@ -24,7 +25,7 @@ struct Credentials {
         for (suffix, mayGet, mayCreate) in rights {
             let token = Self.randomToken()
             tokens.append((suffix, token))
-            users[token] = User(name: "token\(suffix)", mayGet: mayGet, mayCreate: mayCreate)
+            users[token] = User(name: "token\(suffix)", mayRead: true, mayGet: mayGet, mayCreate: mayCreate)
         }
         tokens.append(("-forgotten", Self.randomToken()))
         self.tokens = tokens
@@ -44,7 +45,7 @@ struct Credentials {
             return users[String(authorization.dropFirst("Bearer ".count))]
         }
         guard let commonName else { return .anonymous }
-        return User(name: commonName, mayGet: true, mayCreate: true)
+        return User(name: commonName, mayRead: true, mayGet: true, mayCreate: true)
     }
 }
 

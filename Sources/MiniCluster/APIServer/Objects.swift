@@ -18,7 +18,7 @@ struct APIObjects {
             "metadata": [
                 "name": .string(pod.name), "namespace": "default", "uid": .string(pod.uid),
                 "resourceVersion": .string(String(resourceVersion)), "creationTimestamp": .string(started),
-                "labels": ["app": .string(pod.phase == .pending ? pod.name : "demo")],
+                "labels": ["app": .string(pod.label)],
             ],
             "spec": .object(spec(pod)), "status": .object(status(pod)),
         ]
@@ -63,7 +63,7 @@ struct APIObjects {
             : [
                 "terminated": [
                     "exitCode": pod.phase == .failed ? 137 : 0, "reason": "Error",
-                    "containerID": .string("containerd://\(pod.containerID)"),
+                    "containerID": .string("\(pod.runtimeName)://\(pod.containerID)"),
                 ]
             ]
         members += [
@@ -76,7 +76,8 @@ struct APIObjects {
                         "name": "c", "state": state, "lastState": [:], "ready": .bool(isReady),
                         "restartCount": 0, "image": "localhost/demo:1",
                         "imageID": .string("sha256:\(pod.containerID)"),
-                        "containerID": .string("containerd://\(pod.containerID)"), "started": .bool(isReady),
+                        "containerID": .string("\(pod.runtimeName)://\(pod.containerID)"),
+                        "started": .bool(isReady),
                     ]
                 ]
             ), ("qosClass", "BestEffort"),

@@ -11,16 +11,22 @@ final class Pod {
     }
 
     let name: String
+    /// The value of the label `app`, by which the service finds its pods.
+    let label: String
     /// Unlike that of any other pod, also of an earlier one of this name.
     let uid: String
     let containerID: String
+    /// The container runtime's name, as it stands in front of the container's id in the pod's status.
+    let runtimeName: String
     fileprivate(set) var address = ""
     var phase = Phase.pending
     fileprivate var process: ChildProcess?
     fileprivate var attemptsLeft = 20
 
-    init(name: String) {
+    init(name: String, label: String = "demo", dialect: RuntimeDialect) {
         self.name = name
+        self.label = label
+        runtimeName = dialect.runtimeName
         uid = Self.randomHexadecimal(digits: 32, dashesAt: [8, 12, 16, 20])
         containerID = Self.randomHexadecimal(digits: 64, dashesAt: [])
     }

@@ -83,8 +83,8 @@ final class ForwardedPair: TransportOwner {
     /// The other stream of the pair has that long to come.
     func waitForSecondStream(_ span: TimeSpan) {
         schedule(span) { [unowned self] in
-            if let dataID { tunnel.sendReset(dataID, SPDYResetStatus.cancel) }
-            if let errorID { tunnel.sendReset(errorID, SPDYResetStatus.cancel) }
+            if let dataID { tunnel.output.sendReset(dataID, SPDYResetStatus.cancel) }
+            if let errorID { tunnel.output.sendReset(errorID, SPDYResetStatus.cancel) }
             over()
         }
     }
@@ -125,11 +125,11 @@ final class ForwardedPair: TransportOwner {
         outputSettled()
     }
 
-    func prepareRead() -> BufferBox? { tunnel.stagingForRead(self) }
+    func prepareRead() -> BufferBox? { tunnel.output.boxForRead(by: transport) }
 
     func received(_ count: Int) {
         guard !isOver, let dataID else { return }
-        tunnel.stageRead(count, stream: dataID)
+        tunnel.output.commitRead(count, stream: dataID)
     }
 
     func receivedEnd(_ error: LoopError?) {
@@ -147,7 +147,7 @@ final class ForwardedPair: TransportOwner {
         }
         guard dialect == .ideal else { return firstEnd(nil) }
         if let dataID, !dataWasReset {
-            tunnel.sendData("", on: dataID, isFinal: true)
+            tunnel.output.sendData("", on: dataID, isFinal: true)
             hasSentFinal = true
         }
         if toPodEnded { end(nil) }
@@ -222,15 +222,15 @@ final class ForwardedPair: TransportOwner {
     }
 
     private func sendText(_ text: String) {
-        if let errorID, !errorWasReset { tunnel.sendData(text, on: errorID, isFinal: false) }
+        if let errorID, !errorWasReset { tunnel.output.sendData(text, on: errorID, isFinal: false) }
     }
 
     private func finish(_ id: UInt32, wasReset: Bool) {
-        if !wasReset { tunnel.sendData("", on: id, isFinal: true) }
+        if !wasReset { tunnel.output.sendData("", on: id, isFinal: true) }
     }
 
     private func reset(_ id: UInt32, wasReset: Bool) {
-        if !wasReset { tunnel.sendReset(id, SPDYResetStatus.cancel) }
+        if !wasReset { tunnel.output.sendReset(id, SPDYResetStatus.cancel) }
     }
 
     private func over() {

@@ -39,8 +39,9 @@ struct FrameWorker {
     static let count = 5
     /// How many frames wait before a worker (spdystream `QUEUE_SIZE`).
     static let queuedFramesMax = 50
-    /// How much waits before a worker, in bytes; a bound that spdystream lacks. Clients that count frames send at most
-    /// 50 of 1 MiB.
+    /// How much waits before a worker, in bytes.
+    ///
+    /// A bound that spdystream lacks. Clients that count frames send at most 50 of 1 MiB.
     static let queuedBytesMax = 64 * 1024 * 1024
 
     private(set) var frames: [QueuedFrame] = []

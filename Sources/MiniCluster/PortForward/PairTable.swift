@@ -30,16 +30,16 @@ final class PairTable {
         lastOpenedID = id
         guard let type = headers["streamtype"], type == "error" || type == "data",
             let port = headers["port"].flatMap({ UInt16($0) }), port > 0
-        else { return tunnel.sendReset(id, SPDYResetStatus.cancel) }
+        else { return tunnel.output.sendReset(id, SPDYResetStatus.cancel) }
         let request = headers["requestid"] ?? "port \(port)"
         let pair = incomplete[request] ?? ForwardedPair(tunnel: tunnel, port: port)
         guard type == "error" ? pair.errorID == nil : pair.dataID == nil else {
-            return tunnel.sendReset(id, SPDYResetStatus.cancel)
+            return tunnel.output.sendReset(id, SPDYResetStatus.cancel)
         }
         incomplete[request] = pair
         streams[id] = pair
         if type == "error" { pair.errorID = id } else { pair.dataID = id }
-        tunnel.sendReply(id)
+        tunnel.output.sendReply(id)
         if isFinal, type == "data" { pair.receivedFinal() }
         guard pair.errorID != nil, pair.dataID != nil else {
             return pair.waitForSecondStream(Self.secondStreamSpan)
@@ -63,7 +63,7 @@ final class PairTable {
     func remove(_ pair: ForwardedPair) {
         if let id = pair.errorID { streams[id] = nil }
         if let id = pair.dataID { streams[id] = nil }
-        incomplete = incomplete.filter { $0.value !== pair }
+        if !incomplete.isEmpty { incomplete = incomplete.filter { $0.value !== pair } }
         tunnel?.pairEnded()
     }
 

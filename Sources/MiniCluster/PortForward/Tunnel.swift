@@ -11,15 +11,13 @@ import FastForward
 ///
 /// *Pressure*. Pods are not read while more than ``backlogMarks`` says waits for the client. The tunnel is not read while
 /// one of its workers' queues is full (``FrameWorker``); what was decrypted by then, at most two batches, is held.
-final class Tunnel: SecureConnectionUser, TurnWork {
+final class Tunnel: SecureConnectionUser {
     /// What a client asks for that wants SPDY in WebSocket messages.
     static let subprotocol = "SPDY/3.1+portforward.k8s.io"
-    /// How much waits for the client before the pods are read no more.
-    private static let backlogMarks = BacklogMarks(lowBytes: 256 * 1024, highBytes: 1024 * 1024)
     /// How much waits for the client before the client itself is read no more: its PINGs and opens ask for answers.
     private static let answersBytesMax = 8 * 1024 * 1024
-    /// The least room that is worth a read from a pod.
-    private static let readBytesMin = 16 * 1024
+    /// How often a client whose bytes are held is probed: who does not read does not see that the other side is gone.
+    private static let probeSpan = TimeSpan.seconds(2)
 
     let connection: SecureConnection
     let pod: Pod
@@ -32,6 +30,7 @@ final class Tunnel: SecureConnectionUser, TurnWork {
     private var spdy = SPDYFrameReader(role: .server)
     private var cursors = Cursors()
     private var held: [BufferBox] = []
+    private var probeTimer: LoopTimer?
     private var isParsing = false
     private var workers = [FrameWorker](repeating: FrameWorker(), count: FrameWorker.count)
     private var pings = 0
@@ -40,16 +39,10 @@ final class Tunnel: SecureConnectionUser, TurnWork {
     /// The client's GOAWAY: spdystream reads nothing behind it.
     private var isDeaf = false
 
-    // To the client.
-    private var compressor = HeaderCompressor()
-    private var staging: BufferBox?
-    private var endsTurn = false
-    private var backlogGate = BacklogGate()
-    private var paused: [ForwardedPair] = []
-    /// Our own GOAWAY.
-    private(set) var takesNoStreams = false
-
-    let pairs: PairTable
+    let pairs = PairTable()
+    let output: TunnelOutput
+    /// Our own GOAWAY: new streams are refused.
+    private var takesNoStreams = false
 
     /// Where parsing goes on in the batch.
     private struct Cursors {
@@ -70,7 +63,7 @@ final class Tunnel: SecureConnectionUser, TurnWork {
         self.connection = connection
         self.pod = pod
         self.isWebSocket = isWebSocket
-        pairs = PairTable()
+        output = TunnelOutput(connection: connection, isWebSocket: isWebSocket)
         pairs.tunnel = self
         connection.cluster.tunnelOpened(self)
         applyStall()
@@ -88,17 +81,17 @@ final class Tunnel: SecureConnectionUser, TurnWork {
     func receivedEnd() { connection.closeWhenSent() }
 
     func outputProgressed() {
-        updateBacklog()
+        output.connectionProgressed()
         if mayRead { goOn() }
     }
 
     func connectionClosed() {
         isOver = true
-        staging = nil
+        output.close()
         held = []
+        probeTimer?.close()
         for index in workers.indices { workers[index].removeAll() }
         frameUnderWay = .none
-        paused = []
         pairs.closeAll()
         cluster.tunnelClosed(self)
     }
@@ -115,7 +108,10 @@ final class Tunnel: SecureConnectionUser, TurnWork {
     /// - Returns: whether to its end; else ``cursors`` say where to go on.
     private func parse(_ box: BufferBox) -> Bool {
         isParsing = true
-        defer { isParsing = false }
+        defer {
+            isParsing = false
+            for worker in workers.indices where !workers[worker].isIdle { goOn(worker: worker) }
+        }
         do {
             let isDone = try parseFrames(box)
             settle(box, isDone: isDone)
@@ -144,10 +140,10 @@ final class Tunnel: SecureConnectionUser, TurnWork {
                 mask?.apply(to: &box.buffer, in: range)
                 cursors.spdy = range.lowerBound
                 cursors.spdyEnd = range.upperBound
-            case .ping(let payload): sendControl(.pong, payload)
+            case .ping(let payload): output.sendControl(.pong, payload)
             case .pong: break
             case .close(let code, _):
-                sendControl(.close, WebSocketControlPayload(closeCode: code ?? 1000))
+                output.sendControl(.close, WebSocketControlPayload(closeCode: code ?? 1000))
                 connection.closeWhenSent()
                 isDeaf = true
             }
@@ -162,6 +158,20 @@ final class Tunnel: SecureConnectionUser, TurnWork {
         let kept = BufferBox(cluster.loop.pool.take(BufferPool.largestCapacityBytes))
         swap(&kept.buffer, &box.buffer)
         held.append(kept)
+        guard probeTimer == nil else { return }
+        probeTimer = LoopTimer(loop: cluster.loop) { [unowned self] in probe() }
+        probeTimer?.schedule(at: cluster.loop.now + Self.probeSpan)
+    }
+
+    /// Sends a message that needs no answer; a client that is gone resets the connection.
+    private func probe() {
+        guard !isOver, !held.isEmpty else { return }
+        if isWebSocket {
+            output.sendControl(.pong, WebSocketControlPayload())
+        } else {
+            output.sendPing(2)
+        }
+        probeTimer?.schedule(at: cluster.loop.now + Self.probeSpan)
     }
 
     /// Goes on where parsing had to stop.
@@ -172,6 +182,8 @@ final class Tunnel: SecureConnectionUser, TurnWork {
             if held.isEmpty { return }
             held.removeFirst()
         }
+        probeTimer?.close()
+        probeTimer = nil
         if !isOver, mayRead { connection.transport.startReading() }
     }
 
@@ -232,12 +244,12 @@ final class Tunnel: SecureConnectionUser, TurnWork {
     private func perform(_ kind: QueuedFrame.Kind, id: UInt32) {
         switch kind {
         case .open(let headers, let isFinal):
-            guard !takesNoStreams else { return sendReset(id, SPDYResetStatus.refusedStream) }
+            guard !takesNoStreams else { return output.sendReset(id, SPDYResetStatus.refusedStream) }
             pairs.open(id, headers: headers, isFinal: isFinal)
         case .reset: pairs.reset(id)
         case .ping:
             if !cluster.failures.dropsPings {
-                stage(SPDYFrameWriter.pingBytes) { SPDYFrameWriter.appendPing(id: id, to: &$0) }
+                output.sendPing(id)
             }
         case .data: preconditionFailure("data is handled where its payload is")
         }
@@ -291,11 +303,15 @@ final class Tunnel: SecureConnectionUser, TurnWork {
 
     // MARK: Workers
 
-    /// A stream of this worker takes data again, or is gone.
+    /// A stream takes data again, or is gone.
     func workerMayGoOn(forStream id: UInt32) {
-        let worker = Self.worker(of: id)
-        // While a batch is parsed its borrowed bytes must stay behind; the pair reports again when they are written.
+        // While a batch is parsed its borrowed bytes must stay behind; all workers go on behind it.
         guard !isParsing, !isOver else { return }
+        goOn(worker: Self.worker(of: id))
+        if mayRead { goOn() }
+    }
+
+    private func goOn(worker: Int) {
         while let frame = workers[worker].frames.first {
             if case .data = frame.kind {
                 guard performData(frame) else { break }
@@ -304,7 +320,6 @@ final class Tunnel: SecureConnectionUser, TurnWork {
                 perform(frame.kind, id: frame.id)
             }
         }
-        if mayRead { goOn() }
     }
 
     /// Hands a queued data frame to its pod.
@@ -331,77 +346,19 @@ final class Tunnel: SecureConnectionUser, TurnWork {
         return true
     }
 
-    // MARK: To the client
-
-    /// Where a pod's next bytes go, with room for the frame's head; nil: not now.
-    func stagingForRead(_ pair: ForwardedPair) -> BufferBox? {
-        guard !isOver, !backlogGate.isPaused else {
-            paused.append(pair)
-            return nil
-        }
-        pair.transport.readBytesMax = cluster.frameBytesMax ?? Int.max
-        return stagingBox(roomBytes: SPDYFrameWriter.dataHeaderBytes + Self.readBytesMin)
-    }
-
-    /// Makes a data frame of the bytes that stand behind the gap in the staging buffer.
-    func stageRead(_ count: Int, stream id: UInt32) {
-        guard let staging else { return }
-        let offset = staging.buffer.readableBytes
-        staging.buffer.commit(SPDYFrameWriter.dataHeaderBytes + count)
-        SPDYFrameWriter.storeDataHeader(
-            in: &staging.buffer,
-            at: offset,
-            streamID: id,
-            payloadBytes: count,
-            isFinal: false
-        )
-        cluster.statistics.bytesFromPods += count
-        if cluster.frameBytesMax != nil { seal() }
-    }
-
-    func sendData(_ text: String, on id: UInt32, isFinal: Bool) {
-        let count = text.utf8.count
-        stage(SPDYFrameWriter.dataHeaderBytes + count) { buffer in
-            SPDYFrameWriter.appendDataHeader(
-                streamID: id,
-                payloadBytes: count,
-                isFinal: isFinal,
-                to: &buffer
-            )
-            buffer.append(text)
-        }
-    }
-
-    func sendReset(_ id: UInt32, _ status: UInt32) {
-        stage(SPDYFrameWriter.resetBytes) {
-            SPDYFrameWriter.appendReset(streamID: id, status: status, to: &$0)
-        }
-    }
-
-    func sendReply(_ id: UInt32) {
-        let box = stagingBox(roomBytes: HeaderCompressor.synReplyBytesMax(SPDYHeaders()))
-        compressor.appendSynReply(streamID: id, isFinal: false, to: &box.buffer)
-    }
+    // MARK: What tests ask for
 
     /// Tells the client to open no more streams.
     func goAway() {
         takesNoStreams = true
-        let last = pairs.lastOpenedID
-        stage(SPDYFrameWriter.goAwayBytes) {
-            SPDYFrameWriter.appendGoAway(lastGoodStreamID: last, status: 0, to: &$0)
-        }
+        output.sendGoAway(lastGoodStreamID: pairs.lastOpenedID)
     }
 
     /// Breaks the connection in the middle of a frame.
     ///
     /// - Parameter byReset: else by an end of TCP without close_notify.
     func cut(byReset: Bool) {
-        seal()
-        var buffer = cluster.loop.pool.take(64)
-        if isWebSocket { WebSocketFrameWriter.appendHeader(payloadBytes: 100, key: nil, to: &buffer) }
-        SPDYFrameWriter.appendDataHeader(streamID: 1, payloadBytes: 92, isFinal: false, to: &buffer)
-        buffer.append("cut")
-        connection.send(buffer)
+        output.sendHalfFrame()
         byReset ? connection.transport.closeWithReset() : connection.transport.close()
     }
 
@@ -417,58 +374,5 @@ final class Tunnel: SecureConnectionUser, TurnWork {
     /// A pair has ended; after a GOAWAY the last one ends the tunnel.
     func pairEnded() {
         if isDeaf, pairs.isEmpty { connection.closeWhenSent() }
-    }
-
-    private func stage(_ bytes: Int, _ append: (inout ByteBuffer) -> Void) {
-        guard !isOver else { return }
-        append(&stagingBox(roomBytes: bytes).buffer)
-    }
-
-    private func stagingBox(roomBytes: Int) -> BufferBox {
-        if let staging {
-            if staging.buffer.tailroomBytes >= roomBytes { return staging }
-            seal()
-        }
-        let box = BufferBox(cluster.loop.pool.take(BufferPool.largestCapacityBytes))
-        box.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
-        staging = box
-        if !endsTurn {
-            endsTurn = true
-            cluster.loop.atEndOfTurn(self)
-        }
-        return box
-    }
-
-    /// Sends what is staged as one message.
-    private func seal() {
-        guard let staging else { return }
-        self.staging = nil
-        guard !staging.buffer.isEmpty, !isOver else { return }
-        if isWebSocket { WebSocketFrameWriter.prependHeader(to: &staging.buffer, key: nil) }
-        connection.send(staging.buffer)
-        updateBacklog()
-    }
-
-    private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
-        seal()
-        var buffer = cluster.loop.pool.take(WebSocketFrameWriter.controlFrameBytesMax)
-        WebSocketFrameWriter.appendControl(opcode, payload, key: nil, to: &buffer)
-        connection.send(buffer)
-    }
-
-    private func updateBacklog() {
-        let backlog = connection.backlogBytes
-        switch backlogGate.update(backlogBytes: backlog, marks: Self.backlogMarks) {
-        case .pause, nil: break
-        case .resume:
-            let pairs = paused
-            paused = []
-            for pair in pairs { pair.transport.startReading() }
-        }
-    }
-
-    func endTurn() {
-        endsTurn = false
-        seal()
     }
 }

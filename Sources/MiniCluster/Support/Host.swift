@@ -17,33 +17,27 @@ enum Host {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
-            throw FileError(path: path, reason: "\(error)")
+            throw FileError(path: path, reason: "the directory cannot be made (does its parent exist?)")
         }
     }
 
-    /// Writes a file that only its owner can read, in one step: a reader sees the old one or the new one.
+    /// Writes a file that only its owner can read; it stands under its name only when it is whole.
     static func writeSecret(_ text: String, to path: String) throws(FileError) {
         let draft = "\(path).new"
+        let files = FileManager.default
+        let mode: [FileAttributeKey: Any] = [.posixPermissions: 0o600]
         do {
             // Empty at first: the contents come when nobody else can read them.
-            try? FileManager.default.removeItem(atPath: draft)
-            guard
-                FileManager.default.createFile(
-                    atPath: draft,
-                    contents: nil,
-                    attributes: [.posixPermissions: 0o600]
-                )
-            else {
-                throw FileError(path: path, reason: "the file cannot be made (does the directory exist?)")
+            try? files.removeItem(atPath: draft)
+            guard files.createFile(atPath: draft, contents: nil, attributes: mode) else {
+                throw CocoaError(.fileWriteNoPermission)
             }
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: draft)
+            try files.setAttributes(mode, ofItemAtPath: draft)
             try Data(text.utf8).write(to: URL(filePath: draft))
-            if FileManager.default.fileExists(atPath: path) {
-                try FileManager.default.removeItem(atPath: path)
-            }
-            try FileManager.default.moveItem(atPath: draft, toPath: path)
+            if files.fileExists(atPath: path) { try files.removeItem(atPath: path) }
+            try files.moveItem(atPath: draft, toPath: path)
         } catch {
-            throw FileError(path: path, reason: "\(error)")
+            throw FileError(path: path, reason: "not allowed, or no room (is the directory yours?)")
         }
     }
 

@@ -189,9 +189,9 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
         ),
         RefusedKubeconfig(
             "proxy",
-            kubeconfigText(cluster: "server: https://h, proxy-url: 'socks5://p'"),
-            output: "error: cluster \"c\" uses a proxy (proxy-url), which ffwd does not support yet "
-                + "(remove proxy-url, or connect through a tunnel of your own)"
+            kubeconfigText(cluster: "server: https://h, proxy-url: 'ftp://u:hunter2@p'"),
+            output: "error: invalid 'proxy-url' for cluster \"c\": "
+                + "unsupported scheme \"ftp\", must be http, https, or socks5"
         ),
         RefusedKubeconfig(
             "password in the URL",

@@ -6,7 +6,11 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent()
 
     /// Folders that hold no text of ours: what is built, and bytes recorded or generated.
-    private static let passedOver: Set<String> = ["Vectors", "Corpus", "Regressions", "results", "demo"]
+    private static let passedOver: Set<String> = [
+        "Tests/FastForwardTests/Vectors", "Tests/Fuzzing/Corpus", "Tests/Fuzzing/Regressions",
+        "benchmarks/results",
+        "demo",
+    ]
     private static let textNames: Set<String> = [
         "swift", "md", "h", "modulemap", "sh", "go", "c", "py", "yml", "yaml", "", "json",
     ]
@@ -18,16 +22,17 @@ import Testing
         let walk = FileManager.default.enumerator(at: root, includingPropertiesForKeys: keys)
         while let url = walk?.nextObject() as? URL {
             let name = url.lastPathComponent
+            let path = String(url.path.dropFirst(root.path.count + 1))
             let isFolder = (try? url.resourceValues(forKeys: Set(keys)))?.isDirectory ?? false
             if isFolder {
                 let isHidden = name.hasPrefix(".") && name != ".ci"
-                if isHidden || passedOver.contains(name) { walk?.skipDescendants() }
+                if isHidden || passedOver.contains(path) { walk?.skipDescendants() }
                 continue
             }
             guard textNames.contains(url.pathExtension), name != "LICENSE", name != "Package.resolved",
                 !name.hasPrefix("."), let text = try? String(contentsOf: url, encoding: .utf8)
             else { continue }
-            files.append(SourceText(path: String(url.path.dropFirst(root.path.count + 1)), text: text))
+            files.append(SourceText(path: path, text: text))
         }
         return files.sorted { $0.path < $1.path }
     }()

@@ -6,7 +6,7 @@
 ///        │        │         │
 ///       Loop     TLS      Tunnel     Kubernetes        decisions: pure state, text → values
 ///        │        │         │            │
-///        │        │    HTTP  WebSocket  SPDY           bytes ↔ frames
+///        │        │    HTTP  WebSocket  SPDY  Proxy    bytes ↔ frames
 ///        └────────┴───── Buffers ───────┘
 enum Walls {
     /// A folder below `Sources/`.
@@ -26,6 +26,7 @@ enum Walls {
         "FastForward/Time": Folder(),
         "FastForward/Buffers": Folder(imports: platform),
         "FastForward/HTTP": Folder(below: ["Buffers", "Time"]),
+        "FastForward/Proxy": Folder(below: ["Buffers", "Time", "HTTP"]),
         // The handshake is an HTTP upgrade.
         "FastForward/WebSocket": Folder(below: ["Buffers", "Time", "HTTP"]),
         "FastForward/SPDY": Folder(
@@ -36,13 +37,13 @@ enum Walls {
         "FastForward/Kubernetes": Folder(
             imports: platform.union(["FoundationEssentials"]),
             importsOfFile: ["YAMLDocument.swift": ["CYAML"]],
-            below: ["Buffers", "Time", "HTTP"]
+            below: ["Buffers", "Time", "HTTP", "Proxy"]
         ),
         "FastForward/Loop": Folder(imports: ["CUV"], below: ["Buffers", "Time"]),
         "FastForward/TLS": Folder(imports: ["COpenSSL"], below: ["Buffers", "Time"]),
         "FastForward/Forwarding": Folder(
             imports: platform.union(["Logging"]),
-            below: frames.union(["Tunnel", "Kubernetes", "Loop", "TLS"])
+            below: frames.union(["Tunnel", "Kubernetes", "Loop", "TLS", "Proxy"])
         ),
         "ffwd": Folder(
             imports: platform.union(["FastForward", "ArgumentParser", "Logging", "FoundationEssentials"])
@@ -67,6 +68,9 @@ enum Walls {
         "Sources/FastForward/Loop/Callbacks.swift", "Sources/FastForward/TLS/BIOCallbacks.swift",
         "Sources/FastForward/Buffers/BufferPool.swift",
     ]
+
+    /// The one place that may wait for a time: it asks foreign programs for what no event tells.
+    static let maySleep = ["Tests/IntegrationTests/Support/Scenario.swift"]
 
     static let linesMax = 600
 }

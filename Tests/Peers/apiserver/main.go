@@ -43,6 +43,9 @@ func main() {
 		os.Exit(2)
 	}
 	pods["demo"] = *podAddress
+	if *runtimeName == "ideal" {
+		containerScheme = "ideal"
+	}
 
 	if err := run(*directory, *port, newRuntime, pods, *cipher, *ways); err != nil {
 		log.Fatal(err)

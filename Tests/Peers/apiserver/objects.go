@@ -12,6 +12,9 @@ type object = map[string]any
 // started is the birthday of all objects.
 var started = time.Now().UTC().Format(time.RFC3339)
 
+// containerScheme is the runtime's name in a pod's status; clients treat containerd's way with half-closed connections specially.
+var containerScheme = "containerd"
+
 // containerID is what a runtime calls the one container of a pod; error texts name it too.
 func containerID(pod string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(pod)))
@@ -68,7 +71,7 @@ func podObject(name, address string) object {
 			"containerStatuses": []object{{
 				"name": "c", "state": object{"running": object{"startedAt": started}}, "lastState": object{},
 				"ready": true, "started": true, "restartCount": 0, "image": "localhost/demo:1",
-				"imageID": "sha256:" + containerID("image"), "containerID": "containerd://" + containerID(name),
+				"imageID": "sha256:" + containerID("image"), "containerID": containerScheme + "://" + containerID(name),
 			}},
 		},
 	}
