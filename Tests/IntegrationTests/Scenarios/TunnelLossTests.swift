@@ -30,10 +30,13 @@ extension Integration {
                 // A client that comes now waits for the new tunnel, if there is none yet.
                 let echo = try scenario.load("echo", on: forward[7000], "--connections", "4")
                 #expect(echo.counts == ["complete": 4], "\(echo)")
-                _ = try forward.process.errors.line(
-                    beginningWith: "connection to pod restored",
-                    until: scenario.deadline
-                )
+                // A tunnel that was being opened meanwhile may have kept it from being without any.
+                if forward.process.errors.text.contains("(reconnecting)") {
+                    _ = try forward.process.errors.line(
+                        beginningWith: "connection to pod restored",
+                        until: scenario.deadline
+                    )
+                }
                 #expect(forward.process.isRunning)
             }
         }

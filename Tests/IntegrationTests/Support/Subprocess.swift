@@ -91,13 +91,13 @@ final class Subprocess: @unchecked Sendable {
 
     /// Waits for its end, and for the ends of its output.
     func waitForExit(until deadline: Deadline) throws -> Exit {
-        let exit = try changed.withLock { () throws -> Exit in
-            while true {
-                if let exit = self.exit { return exit }
-                if !changed.wait(until: deadline.date), deadline.isOver {
-                    throw ScenarioError("\(name) was still running when time was up\n\(transcript)")
-                }
-            }
+        let exit = changed.withLock { () -> Exit? in
+            while self.exit == nil, changed.wait(until: deadline.date) || !deadline.isOver {}
+            return self.exit
+        }
+        // The transcript takes the lock itself.
+        guard let exit else {
+            throw ScenarioError("\(name) was still running when time was up\n\(transcript)")
         }
         try output.waitForEnd(until: deadline)
         try errors.waitForEnd(until: deadline)
@@ -173,7 +173,7 @@ final class Reaper: @unchecked Sendable {
             -) case $groups in *" $group "*) groups="${groups%% $group *} ${groups#* $group }" ;; esac ;;
             esac
         done
-        for group in $groups; do kill -9 -- "-$group"; done 2>/dev/null
+        for group in $groups; do kill -s KILL -- "-$group"; done 2>/dev/null
         """
 
     private let lock = NSLock()
