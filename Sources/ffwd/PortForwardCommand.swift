@@ -59,14 +59,20 @@ struct PortForwardCommand: ParsableCommand {
     @OptionGroup(visibility: .hidden)
     var ignored: IgnoredOptions
 
-    @Argument(help: ArgumentHelp("The pod and its ports.", valueName: "pod/NAME [LOCAL:]REMOTE"))
+    @Argument(
+        help: ArgumentHelp(
+            "The pod, service or workload, and its ports.",
+            valueName: "TYPE/NAME [LOCAL:]REMOTE"
+        )
+    )
     var arguments: [String] = []
 
     /// What the user asks for, checked as far as it can be without a server.
     func request(environment: [String: String], currentDirectory: String) throws -> Forwarder.Request {
         guard arguments.count >= 2 else { throw UsageError.tooFewArguments }
+        let runningTimeout: TimeSpan
         do throws(PodRunningTimeoutError) {
-            _ = try TimeoutFlag.podRunning(podRunningTimeout)
+            runningTimeout = try TimeoutFlag.podRunning(podRunningTimeout)
         } catch {
             throw UsageError.podRunningTimeout(error)
         }
@@ -82,11 +88,12 @@ struct PortForwardCommand: ParsableCommand {
         let addresses = address.flatMap { $0.split(separator: ",").map(String.init) }
         var request = Forwarder.Request(
             access: access,
-            pod: try target.podName(),
+            target: target,
             ports: ports,
             addresses: addresses.isEmpty ? ["localhost"] : addresses,
             ways: transport.ways(environment: environment)
         )
+        request.podRunningTimeout = runningTimeout
         request.halfClose = halfClose
         request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))
         return request
@@ -141,13 +148,9 @@ extension PortForwardCommand {
         try command.parse(arguments)
     }
 
-    /// Refuses what the connections do not do yet and what would reach another place, or as somebody else, without
-    /// it.
+    /// Refuses what the connections do not do yet, rather than go on as somebody else.
     private func refuseWhatIsNotCarried(_ access: ClusterAccess) throws(KubeconfigError) {
         let entry = access.contextName.isEmpty ? "the command" : "context \"\(access.contextName)\""
-        if access.impersonation != nil {
-            throw .unsupported(feature: "impersonation (as)", entry: entry, advice: "use a user without it")
-        }
         if case .exec(let cache) = access.credential {
             throw .unsupported(
                 feature: "a credential plugin (exec: \(cache.plugin.command))",

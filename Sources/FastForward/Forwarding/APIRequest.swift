@@ -13,6 +13,8 @@ package final class APIRequest: UpstreamConnection {
     private var head: HTTPResponseHead?
     private var bodyReader: HTTPBodyReader?
     private var body: [UInt8] = []
+    /// Makes the request a watch: gets each line of the body as it comes, and the answer's own body stays empty.
+    package var onLine: (([UInt8]) -> Void)?
 
     /// Starts the request; `handler` is called once, in a later turn.
     ///
@@ -55,6 +57,8 @@ package final class APIRequest: UpstreamConnection {
                     continue
                 }
                 head = next
+                // The lines of a watch come when something changes.
+                if onLine != nil, next.status == 200 { openTimeoutSatisfied() }
                 bodyReader = try HTTPBodyReader(of: next, toMethod: "GET")
             }
             while let event = try bodyReader?.next(batch.bytes, from: &cursor) {
@@ -69,6 +73,7 @@ package final class APIRequest: UpstreamConnection {
                         return
                     }
                     body += [UInt8](copying: batch.bytes.extracting(range))
+                    if onLine != nil, head?.status == 200 { takeLines() }
                 case .end:
                     finishWithAnswer()
                     return
@@ -94,6 +99,14 @@ package final class APIRequest: UpstreamConnection {
         finish(.failure(error))
     }
 
+    private func takeLines() {
+        while let end = body.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = Array(body[..<end])
+            body.removeFirst(end + 1)
+            onLine?(line)
+        }
+    }
+
     private func finishWithAnswer() {
         finish(.success(Answer(status: head?.status ?? 0, body: body)))
     }
@@ -108,6 +121,7 @@ package final class APIRequest: UpstreamConnection {
     /// Forgets the handler and closes.
     package func cancel() {
         handler = nil
+        onLine = nil
         closeUpstream()
     }
 }

@@ -16,7 +16,7 @@ package final class Forwarder {
 
     package struct Request {
         package var access: ClusterAccess
-        package var pod: String
+        package var target: TargetArgument
         package var ports: [PortArgument]
         /// IP addresses, or `localhost` for both loopback addresses.
         package var addresses: [String]
@@ -24,19 +24,21 @@ package final class Forwarder {
         package var ways: [TunnelWay]
         /// What happens to the end of a client that may still want its answer.
         package var halfClose = HalfClose.auto
+        /// How long a pod of a service or workload is waited for where there is none.
+        package var podRunningTimeout = TimeSpan.seconds(60)
         /// How long such an end is held where nobody can tell whether the client is still there.
         package var halfCloseTimeout = TimeSpan.seconds(30)
 
         package init(
             access: ClusterAccess,
-            pod: String,
+            target: TargetArgument,
             ports: [PortArgument],
             addresses: [String],
             ways: [TunnelWay] = TunnelWay.allCases
         ) {
             self.ways = ways
             self.access = access
-            self.pod = pod
+            self.target = target
             self.ports = ports
             self.addresses = addresses
         }
@@ -48,8 +50,9 @@ package final class Forwarder {
     private let departures: Departures
     private let heldEnds: HeldEnds
 
-    private var podRequest: APIRequest?
-    private var pod: Pod?
+    private var endpoint: UpstreamEndpoint?
+    private var search: TargetSearch?
+    private var found: TargetSearch.Found?
     private var tunnels: TunnelSet?
     private var hasTunnel = false
     private var startError: UpstreamError?
@@ -71,8 +74,6 @@ package final class Forwarder {
 
     /// Begins; ``ForwarderEvent/ready`` or ``ForwarderEvent/failed(_:)`` follows.
     package func start() {
-        let server = request.access.server
-        let namespace = request.access.namespace
         for address in request.addresses where address != "localhost" {
             guard SocketAddress(ip: address, port: 0) != nil else {
                 fail(.invalidAddress(address))
@@ -86,47 +87,59 @@ package final class Forwarder {
             fail(.tls(error))
             return
         }
+        self.endpoint = endpoint
+        let search = TargetSearch(
+            loop: loop,
+            endpoint: endpoint,
+            target: request.target,
+            namespace: request.access.namespace,
+            timeout: request.podRunningTimeout
+        ) { [weak self] in self?.targetAnswered($0) }
+        self.search = search
+        search.start()
+        // The name of a pod is enough to begin: the tunnel is made while the pod is asked for.
+        if request.target.kind == .pod {
+            openTunnels(to: request.target.name, namespace: request.access.namespace)
+        }
+    }
+
+    private func openTunnels(to pod: String, namespace: String) {
+        guard let endpoint, tunnels == nil else { return }
+        let server = endpoint.server
         let tunnels = TunnelSet(
             loop: loop,
             endpoint: endpoint,
-            path: .portForward(pod: request.pod, namespace: namespace, at: server),
-            channelPath: { [pod = request.pod] port in
-                .portForward(pod: pod, namespace: namespace, ports: [port], at: server)
-            },
-            pod: request.pod,
+            path: .portForward(pod: pod, namespace: namespace, at: server),
+            channelPath: { .portForward(pod: pod, namespace: namespace, ports: [$0], at: server) },
+            pod: pod,
             ways: request.ways
         ) { [weak self] event in self?.tunnelSetReported(event) }
         self.tunnels = tunnels
-        podRequest = APIRequest(
-            loop: loop,
-            endpoint: endpoint,
-            path: .pod(request.pod, namespace: namespace, at: server)
-        ) { [weak self] result in self?.podAnswered(result) }
         tunnels.start()
     }
 
-    private func podAnswered(_ result: Result<APIRequest.Answer, UpstreamError>) {
-        podRequest = nil
+    private func targetAnswered(_ result: Result<TargetSearch.Found, ForwarderFailure>) {
+        search = nil
         switch result {
-        case .failure(let error):
-            fail(.upstream(error))
-        case .success(let answer) where answer.status != 200:
-            let asked = APIFailure.Request(verb: "get", resource: "pods", name: request.pod)
-            fail(.api(APIFailure(httpStatus: answer.status, body: answer.body, request: asked)))
-        case .success(let answer):
-            do throws(APIObjectError) {
-                let pod = try APIObjects.decode(Pod.self, from: answer.body)
-                if let problem = PodNotRunning(pod) {
-                    fail(.podNotRunning(problem))
-                    return
-                }
-                self.pod = pod
-            } catch {
-                let server = request.access.server.authority
-                fail(.upstream(.answer(server: server, reason: "\(error)")))
+        case .failure(let failure):
+            fail(failure)
+        case .success(let found):
+            if let problem = PodNotRunning(found.pod) {
+                fail(.podNotRunning(problem))
                 return
             }
+            let namespace = found.pod.metadata.namespace ?? request.access.namespace
+            if request.target.kind != .pod,
+                let problem = PathSegment.problem(of: found.pod.metadata.name)
+                    ?? PathSegment.problem(of: namespace)
+            {
+                let server = request.access.server.authority
+                fail(.upstream(.answer(server: server, reason: "it names a pod that cannot be: \(problem)")))
+                return
+            }
+            self.found = found
             if let startError { fail(.upstream(startError)) }
+            if request.target.kind != .pod { openTunnels(to: found.pod.metadata.name, namespace: namespace) }
             beginIfPossible()
         }
     }
@@ -146,7 +159,7 @@ package final class Forwarder {
             } else if isLast {
                 // What the API says of the pod is the better reason, where it says something.
                 startError = error
-                if pod != nil { fail(.upstream(error)) }
+                if found != nil { fail(.upstream(error)) }
             }
         case .connectionFailed(let local, let remote, let failure):
             handler(.connectionFailed(localPort: local, remotePort: remote, failure))
@@ -154,15 +167,17 @@ package final class Forwarder {
     }
 
     private func beginIfPossible() {
-        guard let pod, hasTunnel, !isReady, !isClosed else { return }
+        guard let found, hasTunnel, !isReady, !isClosed else { return }
         var ports: [ForwardedPort] = []
-        for argument in request.ports {
-            do throws(PortArgumentError) {
-                ports.append(try argument.resolve(against: pod))
-            } catch {
-                fail(.port(error))
-                return
+        do throws(PortArgumentError) {
+            if let service = found.service {
+                ports = try PortArgument.resolve(request.ports, against: service, at: found.pod)
+            } else {
+                for argument in request.ports { ports.append(try argument.resolve(against: found.pod)) }
             }
+        } catch {
+            fail(.port(error))
+            return
         }
         for port in ports { listen(port) }
         guard !listeners.isEmpty else {
@@ -183,7 +198,7 @@ package final class Forwarder {
         switch request.halfClose {
         case .pass: false
         case .hold: true
-        case .auto: pod?.runtime == .containerd
+        case .auto: found?.pod.runtime == .containerd
         }
     }
 
@@ -242,8 +257,8 @@ package final class Forwarder {
     package func close() {
         guard !isClosed else { return }
         isClosed = true
-        podRequest?.cancel()
-        podRequest = nil
+        search?.cancel()
+        search = nil
         for listener in listeners { listener.close() }
         tunnels?.close()
         departures.close()

@@ -32,6 +32,10 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
     case api(APIFailure)
     case podNotRunning(PodNotRunning)
     case port(PortArgumentError)
+    /// The target does not say which pods are its own.
+    case target(PodSelectorError)
+    /// The target has no pod, and none came in time.
+    case noPod(PodSearchTimeout)
     /// Nothing could be listened on.
     case nothingToListenOn([ForwardedPort])
     case invalidAddress(String)
@@ -44,6 +48,8 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
         case .api(let failure): failure.terminalText
         case .podNotRunning(let error): "error: \(error)"
         case .port(let error): "error: \(error)"
+        case .target(let error): "error: \(error)"
+        case .noPod(let error): "error: \(error)"
         case .nothingToListenOn(let ports):
             "error: unable to listen on any of the requested ports: ["
                 + ports.map { "{\($0.local) \($0.remote)}" }.joined(separator: " ") + "]"

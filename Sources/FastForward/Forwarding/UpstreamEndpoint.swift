@@ -12,6 +12,7 @@ package final class UpstreamEndpoint {
     /// What the kubeconfig says of the server's certificate holds for the proxy's too, as in kubectl (Go's
     /// `net/http` has one TLS configuration for both).
     let proxyTLS: TLSContext?
+    private let impersonation: Impersonation?
     private var credential: Credential
 
     package init(access: ClusterAccess) throws(TLSError) {
@@ -19,6 +20,7 @@ package final class UpstreamEndpoint {
         serverName = access.tlsServerName ?? access.server.host
         credential = access.credential
         proxy = access.proxy
+        impersonation = access.impersonation
         let trust: TLSContext.Trust =
             access.insecureSkipTLSVerify
             ? .anybody : access.certificateAuthority.map { .authorities(pem: $0) } ?? .system
@@ -35,6 +37,7 @@ package final class UpstreamEndpoint {
         if tls != nil, let authorization = try credential.authorization(at: now) {
             fields.append("Authorization", authorization.revealed)
         }
+        if let impersonation { fields.append(contentsOf: impersonation.fields) }
         return fields
     }
 

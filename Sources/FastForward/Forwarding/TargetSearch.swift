@@ -1,0 +1,167 @@
+/// Finds the pod that a target means, as kubectl does.
+///
+/// Theory of operation. A pod is got by its name. Of anything else the object is got, which says by its selector which
+/// pods are its own; they are listed, and the best is taken, or the first that a watch tells of (``PodSearch`` decides).
+final class TargetSearch {
+    /// What was found.
+    struct Found {
+        let pod: Pod
+        /// Where the target is a service: it translates ports.
+        let service: Service?
+    }
+
+    private let loop: EventLoop
+    private let endpoint: UpstreamEndpoint
+    private let target: TargetArgument
+    private let namespace: String
+    private let timeout: TimeSpan
+    private var handler: ((Result<Found, ForwarderFailure>) -> Void)?
+    private var request: APIRequest?
+    private var timer: LoopTimer?
+    private var search: PodSearch
+    private var selector: PodSelector?
+    private var service: Service?
+
+    /// - Parameter handler: called once, in a later turn, unless the search is cancelled.
+    init(
+        loop: EventLoop,
+        endpoint: UpstreamEndpoint,
+        target: TargetArgument,
+        namespace: String,
+        timeout: TimeSpan,
+        handler: @escaping (Result<Found, ForwarderFailure>) -> Void
+    ) {
+        self.loop = loop
+        self.endpoint = endpoint
+        self.target = target
+        self.namespace = namespace
+        self.timeout = timeout
+        self.handler = handler
+        search = PodSearch(at: loop.now, timeout: timeout)
+    }
+
+    func start() {
+        let path: APIPath = .object(target.kind, target.name, namespace: namespace, at: endpoint.server)
+        let asked = APIFailure.Request(verb: "get", resource: target.kind.resourceName, name: target.name)
+        get(path, asked) { [weak self] body in
+            guard let self else { return }
+            if self.target.kind == .pod {
+                self.decode(Pod.self, body) { self.finish(.success(Found(pod: $0, service: nil))) }
+            } else {
+                self.select(body)
+            }
+        }
+    }
+
+    private func select(_ body: [UInt8]) {
+        do throws(PodSelectorError) {
+            selector = try PodSelector(of: target.kind, body: body, namespace: namespace)
+        } catch {
+            finish(.failure(.target(error)))
+            return
+        }
+        guard target.kind == .service else {
+            list()
+            return
+        }
+        decode(Service.self, body) {
+            self.service = $0
+            self.list()
+        }
+    }
+
+    private func list() {
+        guard let selector else { return }
+        if timer == nil {
+            timer = LoopTimer(loop: loop) { [weak self] in
+                guard let self else { return }
+                self.perform(self.search.expire(at: self.loop.now))
+            }
+            timer?.schedule(at: search.deadline)
+        }
+        let path: APIPath = .pods(
+            namespace: selector.namespace,
+            labelSelector: selector.labelSelector,
+            at: endpoint.server
+        )
+        get(path, APIFailure.Request(verb: "list", resource: "pods", name: "")) { [weak self] body in
+            guard let self else { return }
+            self.decode(PodList.self, body) { self.perform(self.search.listed($0)) }
+        }
+    }
+
+    private func watch(from resourceVersion: String) {
+        guard let selector else { return }
+        let path: APIPath = .podWatch(
+            namespace: selector.namespace,
+            labelSelector: selector.labelSelector,
+            resourceVersion: resourceVersion,
+            at: endpoint.server
+        )
+        let request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] _ in
+            // However a watch ends: a fresh list says where to go on.
+            guard let self else { return }
+            self.perform(self.search.watchEnded())
+        }
+        request.onLine = { [weak self] line in
+            guard let self, let change = try? APIObjects.decode(PodSearch.Change.self, from: line) else {
+                return
+            }
+            self.perform(self.search.changed(change))
+        }
+        self.request = request
+    }
+
+    private func perform(_ action: PodSearch.Action?) {
+        switch action {
+        case nil: break
+        case .list: list()
+        case .watch(let resourceVersion): watch(from: resourceVersion)
+        case .found(let pod): finish(.success(Found(pod: pod, service: service)))
+        case .failed(let error): finish(.failure(.noPod(error)))
+        }
+    }
+
+    private func get(_ path: APIPath, _ asked: APIFailure.Request, _ take: @escaping ([UInt8]) -> Void) {
+        request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] result in
+            switch result {
+            case .failure(let error):
+                self?.finish(.failure(.upstream(error)))
+            case .success(let answer) where answer.status != 200:
+                let failure = APIFailure(httpStatus: answer.status, body: answer.body, request: asked)
+                self?.finish(.failure(.api(failure)))
+            case .success(let answer):
+                take(answer.body)
+            }
+        }
+    }
+
+    private func decode<Object: Decodable>(
+        _ type: Object.Type,
+        _ body: [UInt8],
+        _ take: (Object) -> Void
+    ) {
+        let object: Object
+        do throws(APIObjectError) { object = try APIObjects.decode(type, from: body) } catch {
+            let server = endpoint.server.authority
+            finish(.failure(.upstream(.answer(server: server, reason: "\(error)"))))
+            return
+        }
+        take(object)
+    }
+
+    private func finish(_ result: Result<Found, ForwarderFailure>) {
+        guard let handler else { return }
+        cancel()
+        handler(result)
+    }
+
+    /// Forgets the handler and what is under way.
+    func cancel() {
+        handler = nil
+        request?.cancel()
+        request = nil
+        timer?.close()
+        timer = nil
+    }
+}
