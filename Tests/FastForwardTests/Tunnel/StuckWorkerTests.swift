@@ -86,4 +86,36 @@ import Testing
         for number in 1..<10 { #expect(bench.connections[number].ends == [], "connection \(number)") }
         #expect(bench.problems == [])
     }
+
+    @Test func `what a stuck worker has begun is reset only if its bytes are stuck`() throws {
+        // Connections 0, 5 and 10 share worker 3; the server has begun them all.
+        for _ in 0..<11 { bench.open(port: 80) }
+        try receive(server.reply(3), server.reply(23), server.reply(43))
+        bench.send(0, [1])
+        bench.send(5, [2])
+        bench.endTurn()
+        _ = takePings()
+        try receive(server.data(3, [], isFinal: true), server.data(1, Array("refused".utf8)))
+        try receive(server.data(1, [], isFinal: true))
+        bench.endTurn()
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
+        bench.advance(by: TunnelCore.answerMax)
+        let failure = TunnelCore.Event.fail(slot: bench.connections[5].slot, .stalled)
+        #expect(bench.connections[5].ends.first == failure)
+        #expect(bench.connections[10].ends == [])
+        #expect(bench.problems == [])
+    }
+
+    @Test func `a live pod that does not read harms none that the server has begun`() throws {
+        for _ in 0..<6 { bench.open(port: 80) }
+        try receive(server.reply(3), server.reply(23))
+        for _ in 0..<12 { bench.send(0, [1]) }
+        bench.send(5, [2])
+        bench.endTurn()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
+        bench.advance(by: .seconds(60))
+        #expect(bench.isStalled)
+        #expect(bench.connections[0].ends == [] && bench.connections[5].ends == [])
+    }
 }

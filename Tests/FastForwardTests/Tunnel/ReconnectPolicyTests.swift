@@ -1,0 +1,36 @@
+import FastForward
+import Testing
+
+@Suite struct `Waiting before the next attempt` {
+    private let start = Instant(milliseconds: 1000)
+
+    private func pause(_ policy: ReconnectPolicy) -> TimeSpan? { policy.nextAttempt.map { $0 - start } }
+
+    @Test func `pauses grow to a bound and are a random share of it`() {
+        var policy = ReconnectPolicy()
+        #expect(policy.mayTry(at: start))
+        var longest: [TimeSpan] = []
+        for _ in 0..<10 {
+            policy.failed(at: start, random: .max)
+            longest.append(pause(policy) ?? .zero)
+        }
+        #expect(longest.first == ReconnectPolicy.shortest)
+        #expect(zip(longest, longest.dropFirst()).allSatisfy { $0 <= $1 })
+        #expect(longest.last == ReconnectPolicy.longest)
+        policy.failed(at: start, random: 0)
+        #expect(pause(policy) == .zero)
+    }
+
+    @Test func `a tunnel that lives only for a moment does not end the growth, a steady one does`() {
+        var policy = ReconnectPolicy()
+        for _ in 0..<5 {
+            policy.succeeded()
+            policy.lost(after: .milliseconds(50), at: start, random: .max)
+        }
+        #expect(pause(policy) == .milliseconds(1600))
+        policy.succeeded()
+        #expect(policy.mayTry(at: start))
+        policy.lost(after: ReconnectPolicy.steadySpan, at: start, random: .max)
+        #expect(pause(policy) == ReconnectPolicy.shortest)
+    }
+}
