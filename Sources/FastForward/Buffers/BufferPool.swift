@@ -51,9 +51,15 @@
             unsafe free[sizeClass] = block.pointee.next
             unsafe block.pointee.next = nil
             freeCount[sizeClass] -= 1
-            return unsafe ByteBuffer(block: block)
+            return unsafe lend(block)
         }
-        return unsafe ByteBuffer(block: BufferBlock.allocate(sizeClass: sizeClass, pool: self))
+        return unsafe lend(BufferBlock.allocate(sizeClass: sizeClass, pool: self))
+    }
+
+    /// A buffer that is out keeps its pool alive, also where nobody names the pool any more.
+    private func lend(_ block: UnsafeMutablePointer<BufferBlock>) -> ByteBuffer {
+        unsafe _ = block.pointee.pool.retain()
+        return unsafe ByteBuffer(block: block)
     }
 
     /// Gives back to the kernel what the pool keeps for later.
@@ -67,8 +73,10 @@
         }
     }
 
-    /// Takes a block home.
+    /// Takes a block home; the caller holds the pool until this returns.
     func give(_ block: UnsafeMutablePointer<BufferBlock>) {
+        // What ``lend(_:)`` took; the block may be freed below.
+        defer { unsafe Unmanaged.passUnretained(self).release() }
         let sizeClass = unsafe Int(block.pointee.sizeClass)
         outstanding -= 1
         outstandingBytes -= Self.capacitiesBytes[sizeClass]

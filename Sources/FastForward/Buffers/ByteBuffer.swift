@@ -20,7 +20,8 @@
     }
 
     deinit {
-        unsafe block.pointee.pool._withUnsafeGuaranteedRef { unsafe $0.give(block) }
+        let pool = unsafe block.pointee.pool.takeUnretainedValue()
+        unsafe pool.give(block)
     }
 
     /// How many bytes can be prepended.
