@@ -101,6 +101,11 @@ package final class Tunnel: Carrier, TurnWork {
     package var isStalled: Bool { core.isStalled(at: loop.now) }
     /// Whether connections that failed may have left something in everybody's way.
     package var isSuspect: Bool { core.isWhollySuspect }
+    /// The port of the pod that it carries connections to; nil: any may come.
+    ///
+    /// What a port that refuses leaves in the server's way then harms connections to that port only.
+    package var port: UInt16? { core.load == 0 ? nil : lastPort }
+    private var lastPort: UInt16 = 0
     /// Clients that it carries.
     package private(set) var liveCount = 0
     /// Connections on it, the discarding ones among them.
@@ -241,6 +246,7 @@ package final class Tunnel: Carrier, TurnWork {
 
     /// Opens a connection: its SYNs leave at the end of this turn.
     func open(_ local: LocalConnection, port: UInt16) {
+        lastPort = port
         let box = stagingBox(room: TunnelCore.openBytesMax)
         let slot = core.open(port: port, into: &box.buffer, now: loop.now)
         while locals.count <= slot { locals.append(nil) }

@@ -1,7 +1,8 @@
 /// The tunnels to one pod, and the choice among them.
 ///
 /// Theory of operation. One tunnel at the start; a spare is opened as soon as every open one carries something, up
-/// to ``tunnelsMax``. A new connection goes to the least loaded tunnel that nobody holds up. So a handful of
+/// to ``tunnelsMax``. A new connection goes to the least loaded tunnel that nobody holds up and that carries
+/// connections to its own port only, as long as there may be one. So a handful of
 /// connections have a tunnel each, and thousands share. A lost tunnel is replaced, with growing pauses between
 /// attempts; meanwhile accepted clients wait, bounded in number and time.
 package final class TunnelSet: Tunnel.Owner {
@@ -98,6 +99,8 @@ package final class TunnelSet: Tunnel.Owner {
         }
         var best: Tunnel?
         var bestRank = Int.max
+        /// The least loaded of those that carry connections to other ports.
+        var strange: Tunnel?
         var isOpening = false
         var usableCount = 0
         var idleCount = 0
@@ -112,6 +115,10 @@ package final class TunnelSet: Tunnel.Owner {
             isOpening = isOpening || standing == .opening
             guard standing == .open, !tunnel.isHeldUpNow else { continue }
             if tunnel.load == 0 { idleCount += 1 }
+            guard tunnel.port == nil || tunnel.port == local.port?.remote else {
+                if strange.map({ tunnel.load < $0.load }) ?? true { strange = tunnel }
+                continue
+            }
             let rank = Self.rank(tunnel)
             guard best == nil || rank < bestRank else { continue }
             (best, bestRank) = (tunnel, rank)
@@ -121,6 +128,10 @@ package final class TunnelSet: Tunnel.Owner {
             usableCount < Self.tunnelsMax && tunnels.count < Self.tunnelsWithRetiringMax && !isOpening
             && reconnect.mayTry(at: loop.now)
         guard let best else {
+            if let strange, !mayGrow, !isOpening {
+                open(local, on: strange)
+                return
+            }
             wait(local)
             if mayGrow { openTunnel() }
             return

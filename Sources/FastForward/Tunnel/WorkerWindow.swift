@@ -131,12 +131,13 @@ package struct WorkerWindow: Equatable {
     /// Whether a worker has been silent for too long.
     package func isBlocked(_ worker: Int, at now: Instant) -> Bool {
         let patience = TimeSpan(nanoseconds: slowestAnswer.nanoseconds * Self.silenceFactor)
-        return isSilent(worker, for: max(Self.silenceMin, patience), at: now)
+        // Whoever has never answered may not know how.
+        return hasAnswered && isSilent(worker, for: max(Self.silenceMin, patience), at: now)
     }
 
     /// Whether a worker has been silent for `span` while the tunnel was read.
     package func isSilent(_ worker: Int, for span: TimeSpan, at now: Instant) -> Bool {
-        guard hasAnswered, let oldest = workers[worker].pings.first, let readingSince else { return false }
+        guard let oldest = workers[worker].pings.first, let readingSince else { return false }
         return max(oldest.sentAt, readingSince) + span <= now
     }
 

@@ -273,6 +273,7 @@ import Testing
 
     @Test func `a server that never answers PINGs is limited for ten seconds only`() throws {
         bench.open(port: 80)
+        try receive(server.reply(3))
         while bench.maySend(0) {
             bench.send(0, [0])
             bench.endTurn()
