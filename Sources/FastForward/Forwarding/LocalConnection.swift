@@ -33,8 +33,6 @@ final class LocalConnection: Transport {
     var isParked = false
     /// Whether the client's end is not passed on yet.
     private(set) var isEndHeld = false
-    /// Whether anything went from or to the pod.
-    private(set) var hasTransferred = false
     /// The bytes that its tunnel counts for it.
     var countedBacklogBytes = 0
     /// Its place among the departing ones; negative: it is not there.
@@ -117,7 +115,6 @@ final class LocalConnection: Transport {
     /// - Returns: whether slices are left that are worth the whole batch; the others have been copied.
     func flushBatch(batchBytes: Int) -> Bool {
         isTouched = false
-        hasTransferred = true
         guard !isClosing else {
             output.settleByCopying()
             return false
@@ -166,7 +163,6 @@ final class LocalConnection: Transport {
 
     override func received(_ count: Int) {
         guard let tunnel else { return }
-        hasTransferred = true
         tunnel.sendToPod(self, count)
     }
 

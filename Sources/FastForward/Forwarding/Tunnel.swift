@@ -53,7 +53,8 @@ package final class Tunnel: Carrier, TurnWork {
     private var fromPodGate = BacklogGate()
     private var clientBacklogBytes = 0
     private var holdingCount = 0
-    private var isHeldUp = false
+    /// Whether a client that does not read holds up the others.
+    package private(set) var isHeldUp = false
 
     package init(
         loop: EventLoop,
@@ -95,8 +96,6 @@ package final class Tunnel: Carrier, TurnWork {
     package var isOpening: Bool { !answer.isAccepted && !isUpstreamClosed }
     /// Whether it only ends what it carries: the server said so, its ids are used up, or the server is stuck.
     package var isRetiring: Bool { answer.isAccepted && (core.isGoingAway || isStalled) }
-    /// Whether a client that does not read holds up the others.
-    package var isHeldUpNow: Bool { isHeldUp }
     /// Whether the server is stuck with bytes that a pod does not take.
     package var isStalled: Bool { core.isStalled(at: loop.now) }
     /// Whether connections that failed may have left something in everybody's way.

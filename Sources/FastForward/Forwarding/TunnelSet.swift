@@ -72,9 +72,6 @@ package final class TunnelSet: Tunnel.Owner {
     /// Opens the first tunnel.
     package func start() { openTunnel() }
 
-    /// TLS version and cipher of an open tunnel.
-    package var negotiatedTLS: String? { tunnels.first { $0.isOpen }?.negotiatedTLS }
-
     private func openTunnel() {
         let tunnel = Tunnel(
             loop: loop,
@@ -113,7 +110,7 @@ package final class TunnelSet: Tunnel.Owner {
             }
             usableCount += 1
             isOpening = isOpening || standing == .opening
-            guard standing == .open, !tunnel.isHeldUpNow else { continue }
+            guard standing == .open, !tunnel.isHeldUp else { continue }
             if tunnel.load == 0 { idleCount += 1 }
             guard tunnel.port == nil || tunnel.port == local.port?.remote else {
                 if strange.map({ tunnel.load < $0.load }) ?? true { strange = tunnel }
