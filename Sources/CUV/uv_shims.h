@@ -73,7 +73,11 @@ static inline int ffwd_diag_open(void) {
 
 // Whether the TCP socket that is bound to `source` and connected to `target` still belongs to a process.
 // 1: yes; 0: no, or there is no such socket; negative: the question could not be asked.
-static inline int ffwd_diag_is_owned(int fd, const struct sockaddr *source, const struct sockaddr *target) {
+// `unread` gets how many bytes it has received that no process has read.
+static inline int ffwd_diag_is_owned(
+    int fd, const struct sockaddr *source, const struct sockaddr *target, uint32_t *unread
+) {
+    *unread = 0;
     struct {
         struct nlmsghdr header;
         struct inet_diag_req_v2 request;
@@ -114,5 +118,6 @@ static inline int ffwd_diag_is_owned(int fd, const struct sockaddr *source, cons
     }
     if (answer.header.nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg))) return -EPROTO;
     const struct inet_diag_msg *message = (const void *)NLMSG_DATA(&answer.header);
+    *unread = message->idiag_rqueue;
     return message->idiag_inode != 0;
 }

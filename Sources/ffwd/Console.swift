@@ -87,6 +87,7 @@ final class Console {
         case .reported: "reported by the server"
         case .reset: "reset by the server"
         case .stalled: "stalled in the server"
+        case .heldUpOthers: "held up others"
         case .noTunnel: "no tunnel"
         case .tunnelLost: "tunnel lost"
         }

@@ -44,6 +44,23 @@ struct PortForwardCommand: ParsableCommand {
     var halfCloseTimeout: UInt32 = 30
 
     @Option(
+        help: ArgumentHelp(
+            "How many tunnels to the pod there are: as few, and as many under load.",
+            discussion: "A client that does not read holds up those that share its tunnel.",
+            valueName: "MIN..MAX"
+        )
+    )
+    var tunnels: TunnelCount = TunnelCount(bounds: .standard)
+
+    @Option(
+        help: ArgumentHelp(
+            "What may wait in memory for clients and networks that are slow, all in all.",
+            valueName: "SIZE"
+        )
+    )
+    var memoryLimit = MemorySize(bytes: TunnelLimits.memoryBytesStandard)
+
+    @Option(
         parsing: .unconditional,
         help: "How long to wait for a pod to appear (like 5s, 2m or 3h, higher than zero)."
     )
@@ -85,6 +102,9 @@ struct PortForwardCommand: ParsableCommand {
         )
         let access = try ClusterAccess(loading: loader, flags: cluster.flags)
         try refuseWhatIsNotCarried(access)
+        guard let limits = TunnelLimits(tunnels: tunnels.bounds, memoryBytes: memoryLimit.bytes) else {
+            throw UsageError.memoryLimit(memoryLimit, tunnels)
+        }
         let addresses = address.flatMap { $0.split(separator: ",").map(String.init) }
         var request = Forwarder.Request(
             access: access,
@@ -94,6 +114,7 @@ struct PortForwardCommand: ParsableCommand {
             ways: transport.ways(environment: environment)
         )
         request.podRunningTimeout = runningTimeout
+        request.limits = limits
         request.halfClose = halfClose
         request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))
         return request
@@ -122,12 +143,17 @@ enum Transport: String, ExpressibleByArgument, CaseIterable {
 enum UsageError: Error, CustomStringConvertible {
     case tooFewArguments
     case podRunningTimeout(PodRunningTimeoutError)
+    case memoryLimit(MemorySize, TunnelCount)
 
     var description: String {
         switch self {
         case .tooFewArguments:
             "error: TYPE/NAME and list of ports are required for port-forward\n"
                 + "See 'ffwd --help' for help and examples"
+        case .memoryLimit(let size, let count):
+            "error: --memory-limit \(size) is too little for \(count.bounds.most) tunnels: give at least "
+                + "\(MemorySize(bytes: TunnelLimits.memoryBytes(for: count.bounds.most)))"
+                + (count.bounds.most > 1 ? ", or fewer --tunnels" : "")
         case .podRunningTimeout(let error): "error: \(error)\nSee 'ffwd --help' for help and examples"
         }
     }

@@ -98,6 +98,8 @@
 
     static let headBytes = 64
 
+    var capacityBytes: Int { unsafe BufferPool.capacitiesBytes[Int(sizeClass)] }
+
     static func allocate(sizeClass: Int, pool: BufferPool) -> UnsafeMutablePointer<BufferBlock> {
         unsafe precondition(MemoryLayout<BufferBlock>.size <= headBytes)
         guard let memory = unsafe malloc(headBytes + BufferPool.capacitiesBytes[sizeClass]) else {

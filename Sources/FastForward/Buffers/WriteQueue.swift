@@ -31,6 +31,8 @@
     private var borrowedCount: UInt32 = 0
     /// The bytes in the queue, owned and borrowed.
     package private(set) var byteCount = 0
+    /// The capacity of the buffers that the queue owns, in bytes: what it costs in memory.
+    package private(set) var allocatedBytes = 0
 
     package init(pool: BufferPool) {
         self.pool = pool
@@ -113,6 +115,7 @@
         let end = count
         var moved: UInt32 = 0
         let firstMoved = source
+        source += fillTailroom(before: source, left: &left)
         // Gathers the slices into as few buffers as they need; a buffer never holds less than it can.
         while source < end {
             var buffer = pool.take(min(left, BufferPool.largestCapacityBytes))
@@ -139,6 +142,29 @@
         borrowedCount = 0
     }
 
+    /// Copies the first borrowed bytes behind the last owned ones, as far as there is room: else a client that is
+    /// sent little at a time would pin a buffer for each bit.
+    ///
+    /// - Returns: how many of the slices from `source` on are used up.
+    private func fillTailroom(before source: UInt32, left: inout Int) -> UInt32 {
+        guard source > 0 else { return 0 }
+        let last = unsafe slot(source - 1)
+        var used: UInt32 = 0
+        while left > 0, unsafe last.pointee.tailroom > 0 {
+            let from = unsafe slot(source + used)
+            let piece = unsafe min(last.pointee.tailroom, from.pointee.count)
+            let target = unsafe last.pointee.start + last.pointee.count
+            unsafe target.copyMemory(from: from.pointee.start, byteCount: piece)
+            unsafe last.pointee.count += piece
+            unsafe last.pointee.tailroom -= piece
+            unsafe from.pointee.start += piece
+            unsafe from.pointee.count -= piece
+            left -= piece
+            if unsafe from.pointee.count == 0 { used += 1 }
+        }
+        return used
+    }
+
     /// Ends the borrowing by taking the whole buffer and leaving an empty one of the same size in its place.
     ///
     /// No other queue may still borrow from `buffer`.
@@ -146,6 +172,7 @@
         guard borrowedCount > 0 else { return }
         let taken = buffer
         buffer = pool.take(taken.capacityBytes)
+        allocatedBytes += taken.capacityBytes
         unsafe slot(count - 1).pointee.owner = taken.release()
         borrowedCount = 0
     }
@@ -164,7 +191,10 @@
             unsafe first.pointee.count -= piece
             left -= piece
             guard unsafe first.pointee.count == 0 else { break }
-            if let owner = unsafe first.pointee.owner { unsafe pool.give(owner) }
+            if let owner = unsafe first.pointee.owner {
+                unsafe allocatedBytes -= owner.pointee.capacityBytes
+                unsafe pool.give(owner)
+            }
             if borrowedCount == count { borrowedCount -= 1 }
             head = (head + 1) & (ringCapacity - 1)
             count -= 1
@@ -181,6 +211,7 @@
         for index in 0..<count { unsafe other.push(slot(index).pointee) }
         count = 0
         byteCount = 0
+        allocatedBytes = 0
         dropRing()
     }
 
@@ -206,6 +237,7 @@
 
     @unsafe private mutating func pushRaw(_ slice: Slice) {
         if count == ringCapacity { growRing() }
+        if let owner = unsafe slice.owner { unsafe allocatedBytes += owner.pointee.capacityBytes }
         unsafe slot(count).initialize(to: slice)
         count += 1
     }

@@ -5,6 +5,8 @@
 /// protocol has no half-close: a client that has ended its side keeps its WebSocket until the pod ends it, or the client
 /// has closed altogether; closing it at once would cut the answer.
 package final class ChannelConnection: Carrier, TurnWork {
+    /// Ciphertext that waits for the kernel, in bytes: there may be thousands of these connections.
+    private static let toPodMarks = BacklogMarks(lowBytes: 64 * 1024, highBytes: 256 * 1024)
     private let upgrade: TunnelUpgrade
     private let path: APIPath
     private let pod: String
@@ -142,7 +144,7 @@ package final class ChannelConnection: Carrier, TurnWork {
         WebSocketFrameWriter.prependHeader(to: &staging.buffer, key: key)
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
-        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Tunnel.toPodMarks)
+        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks)
     }
 
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
@@ -173,7 +175,7 @@ package final class ChannelConnection: Carrier, TurnWork {
     }
 
     package override func upstreamProgressed() {
-        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Tunnel.toPodMarks) == .resume,
+        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks) == .resume,
             isParked
         else { return }
         isParked = false

@@ -2,13 +2,17 @@
 ///
 /// A client that has its clean end may still send, and a reset must wait until the client's kernel has what it can
 /// still read, of which no event tells: so these are looked at now and then, soon first and then at longer
-/// distances, and for a bounded time.
+/// distances, and for a bounded time. Those that have not taken all yet take their time, but together they keep no
+/// more than ``restBytesMax`` in memory: beyond it those that have been there longest are reset.
 final class Departures {
+    /// What all clients whose connections are over may leave untaken, as allocated bytes.
+    private static let restBytesMax = 16 << 20
     private static let shortestSpan = TimeSpan.milliseconds(1)
     private static let longestSpan = TimeSpan.milliseconds(1000)
 
     private let loop: EventLoop
     private var connections: [LocalConnection] = []
+    private var restBytes = 0
     private var span = Departures.longestSpan
     private var timer: LoopTimer?
 
@@ -18,11 +22,33 @@ final class Departures {
 
     var count: Int { connections.count }
 
-    func add(_ connection: LocalConnection) {
-        if connection.departureIndex < 0 {
-            connection.departureIndex = connections.count
-            connections.append(connection)
+    /// Counts anew what a connection has not taken.
+    func countRest(of connection: LocalConnection) {
+        insert(connection)
+        let bytes = connection.output.allocatedBytes
+        restBytes += bytes - connection.countedBacklogBytes
+        connection.countedBacklogBytes = bytes
+        while restBytes > Self.restBytesMax,
+            let oldest = connections.first(where: { $0.countedBacklogBytes > 0 && !$0.isClosing })
+        {
+            uncount(oldest)
+            oldest.close()
         }
+    }
+
+    private func uncount(_ connection: LocalConnection) {
+        restBytes -= connection.countedBacklogBytes
+        connection.countedBacklogBytes = 0
+    }
+
+    private func insert(_ connection: LocalConnection) {
+        guard connection.departureIndex < 0 else { return }
+        connection.departureIndex = connections.count
+        connections.append(connection)
+    }
+
+    func add(_ connection: LocalConnection) {
+        insert(connection)
         guard connection.isAwaitingAcknowledgement else {
             scheduleIfNeeded()
             return
@@ -34,6 +60,7 @@ final class Departures {
     func remove(_ connection: LocalConnection) {
         let index = connection.departureIndex
         guard index >= 0 else { return }
+        uncount(connection)
         connection.departureIndex = -1
         let last = connections.removeLast()
         if index < connections.count {

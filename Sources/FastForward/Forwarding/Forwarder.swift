@@ -24,6 +24,8 @@ package final class Forwarder {
         package var ways: [TunnelWay]
         /// What happens to the end of a client that may still want its answer.
         package var halfClose = HalfClose.auto
+        /// How many tunnels there are, and what they may keep in memory.
+        package var limits = TunnelLimits.standard
         /// How long a pod of a service or workload is waited for where there is none.
         package var podRunningTimeout = TimeSpan.seconds(60)
         /// How long such an end is held where nobody can tell whether the client is still there.
@@ -67,7 +69,7 @@ package final class Forwarder {
         self.request = request
         self.handler = handler
         departures = Departures(loop: loop)
-        heldEnds = HeldEnds(loop: loop, timeout: request.halfCloseTimeout)
+        heldEnds = HeldEnds(loop: loop, owners: SocketOwners(), timeout: request.halfCloseTimeout)
     }
 
     // MARK: Starting
@@ -112,7 +114,8 @@ package final class Forwarder {
             path: .portForward(pod: pod, namespace: namespace, at: server),
             channelPath: { .portForward(pod: pod, namespace: namespace, ports: [$0], at: server) },
             pod: pod,
-            ways: request.ways
+            ways: request.ways,
+            limits: request.limits
         ) { [weak self] event in self?.tunnelSetReported(event) }
         self.tunnels = tunnels
         tunnels.start()

@@ -16,13 +16,14 @@ final class HeldEnds {
 
     private let loop: EventLoop
     private let timeout: TimeSpan
-    private let owners = SocketOwners()
+    let owners: SocketOwners
     private var held: [Held] = []
     private var span = HeldEnds.shortestSpan
     private var timer: LoopTimer?
 
     /// - Parameter timeout: how long the end of a client is held whose kernel cannot be asked.
-    init(loop: EventLoop, timeout: TimeSpan) {
+    init(loop: EventLoop, owners: SocketOwners, timeout: TimeSpan) {
+        self.owners = owners
         self.loop = loop
         self.timeout = timeout
     }

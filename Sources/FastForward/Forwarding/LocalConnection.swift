@@ -33,7 +33,11 @@ final class LocalConnection: Transport {
     var isParked = false
     /// Whether the client's end is not passed on yet.
     private(set) var isEndHeld = false
-    /// The bytes that its tunnel counts for it.
+    /// Who has spoken last.
+    var pace = ConnectionPace()
+    /// Whether the pod may still send something.
+    var isFromPodOpen: Bool { fromPod == .open }
+    /// The allocated bytes that its tunnel, or the departures, count for it.
     var countedBacklogBytes = 0
     /// Its place among the departing ones; negative: it is not there.
     var departureIndex = -1
@@ -108,6 +112,7 @@ final class LocalConnection: Transport {
         slot = -1
         // What the client still sends is read and dropped, and its end is noticed.
         if !isClosing, !hasClientEnded { startReading() }
+        countRest()
     }
 
     /// Writes the slices of the batch; called once for each batch that touched the connection.
@@ -141,6 +146,7 @@ final class LocalConnection: Transport {
     /// Keeps the tunnel's account of what this client has not taken.
     private func outputChanged() {
         guard let tunnel else {
+            countRest()
             endIfWritten()
             return
         }
@@ -228,21 +234,25 @@ final class LocalConnection: Transport {
         }
     }
 
+    /// Has what a client can still read, though its connection is over, counted by the departures.
+    private func countRest() {
+        guard tunnel == nil, !isClosing else { return }
+        if !output.isEmpty || countedBacklogBytes > 0 { port?.departures.countRest(of: self) }
+    }
+
     private func depart(until deadline: Instant) {
         departureDeadline = deadline
         port?.departures.add(self)
     }
 
     /// Asked now and then while it departs: whether it still has to wait.
-    var isAwaitingAcknowledgement: Bool { fromPod == .failing }
+    var isAwaitingAcknowledgement: Bool { fromPod == .failing && output.isEmpty }
 
     /// The next step of a departure.
     func departIfPossible(at now: Instant) {
-        if fromPod == .failing, unacknowledgedBytes == 0 || now >= departureDeadline {
-            close()
-        } else if now >= departureDeadline {
-            close()
-        }
+        // A slow client takes the time that it takes.
+        guard output.isEmpty else { return }
+        if now >= departureDeadline || fromPod == .failing && unacknowledgedBytes == 0 { close() }
     }
 
     /// Closes.

@@ -6,15 +6,16 @@
 /// turn (or when the buffer is full) all of it becomes one WebSocket message, masked in place, encrypted, and
 /// written once.
 ///
-/// Back-pressure. To the pod: while the kernel has not taken ``toPodMarks``' worth of ciphertext, or the server's
+/// Back-pressure. To the pod: while the kernel has not taken `toPodMarks`' worth of ciphertext, or the server's
 /// worker owes acknowledgements, a local connection that becomes readable is parked, which costs nothing for those
 /// that are not. From the pod: while a client's backlog is above its mark, or all of them together above
-/// ``fromPodMarks``, the tunnel is not read.
+/// `fromPodMarks`, the tunnel is not read. Who does not read for ``culpritPatience`` while others on the tunnel wait
+/// is reset; nobody is while nobody waits.
 package final class Tunnel: Carrier, TurnWork {
-    /// Ciphertext that waits for the kernel, in bytes: above the high mark local connections are not read.
-    static let toPodMarks = BacklogMarks(lowBytes: 256 * 1024, highBytes: 1024 * 1024)
-    /// What all clients of this tunnel together have not taken, in bytes.
-    static let fromPodMarks = BacklogMarks(lowBytes: 4 * 1024 * 1024, highBytes: 8 * 1024 * 1024)
+    /// How long a client that does not read may keep others waiting.
+    package static let culpritPatience = TimeSpan.seconds(5)
+    /// How often it is looked whether others have begun to wait.
+    private static let culpritLook = TimeSpan.seconds(1)
     /// How often parked clients are looked at.
     private static let parkedLook = TimeSpan.seconds(1)
     /// The least room that a local connection is read into, in bytes: less than a large read makes small frames.
@@ -24,6 +25,7 @@ package final class Tunnel: Carrier, TurnWork {
     package protocol Owner: AnyObject {
         func tunnelOpened(_ tunnel: Tunnel)
         func tunnelTakesNoMore(_ tunnel: Tunnel)
+        func tunnelBecameIdle(_ tunnel: Tunnel)
         func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError)
         func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure)
     }
@@ -32,6 +34,7 @@ package final class Tunnel: Carrier, TurnWork {
     private let pod: String
     private weak var owner: (any Owner)?
     private let keys: RandomKeys
+    private let limits: TunnelLimits
 
     private var core: TunnelCore
     private let upgrade: TunnelUpgrade
@@ -55,6 +58,8 @@ package final class Tunnel: Carrier, TurnWork {
     private var holdingCount = 0
     /// Whether a client that does not read holds up the others.
     package private(set) var isHeldUp = false
+    private var heldUpSince = Instant(nanoseconds: 0)
+    private var culpritTimer: LoopTimer?
 
     package init(
         loop: EventLoop,
@@ -63,8 +68,10 @@ package final class Tunnel: Carrier, TurnWork {
         pod: String,
         way: TunnelWay,
         keys: RandomKeys,
+        limits: TunnelLimits,
         owner: any Owner
     ) {
+        self.limits = limits
         self.path = path
         self.pod = pod
         self.keys = keys
@@ -78,14 +85,23 @@ package final class Tunnel: Carrier, TurnWork {
 
     /// How it was, or is to be, made.
     package var way: TunnelWay { upgrade.way }
-    /// How a tunnel stands to new connections.
-    enum Standing { case opening, open, retiring, closed }
+    /// What is asked for each new connection.
+    var candidate: TunnelChoice.Candidate {
+        var candidate = TunnelChoice.Candidate(standing)
+        guard candidate.standing == .open else { return candidate }
+        candidate.isHeldUp = isHeldUp
+        candidate.load = core.load
+        if candidate.load > 0 {
+            candidate.isSuspect = core.isWhollySuspect
+            candidate.port = lastPort
+            candidate.loadedSince = loadedSince
+        }
+        return candidate
+    }
 
-    /// All of ``isOpening``, ``isRetiring`` and ``isOpen`` at once, as each connection asks each tunnel.
-    var standing: Standing {
-        guard answer.isAccepted else { return isUpstreamClosed ? .closed : .opening }
-        if core.isGoingAway || isStalled { return .retiring }
-        return isUpstreamOpen ? .open : .closed
+    private var standing: TunnelChoice.Candidate.Standing {
+        guard answer.isAccepted, !isUpstreamClosed else { return isUpstreamClosed ? .retiring : .opening }
+        return core.isGoingAway || isStalled ? .retiring : .open
     }
     /// Whether connections can be opened on it now.
     package var isOpen: Bool { answer.isAccepted && isUpstreamOpen && !core.isGoingAway }
@@ -98,13 +114,12 @@ package final class Tunnel: Carrier, TurnWork {
     package var isRetiring: Bool { answer.isAccepted && (core.isGoingAway || isStalled) }
     /// Whether the server is stuck with bytes that a pod does not take.
     package var isStalled: Bool { core.isStalled(at: loop.now) }
-    /// Whether connections that failed may have left something in everybody's way.
-    package var isSuspect: Bool { core.isWhollySuspect }
-    /// The port of the pod that it carries connections to; nil: any may come.
-    ///
-    /// What a port that refuses leaves in the server's way then harms connections to that port only.
-    package var port: UInt16? { core.load == 0 ? nil : lastPort }
+    /// The port of the pod that connections on it go to.
     private var lastPort: UInt16 = 0
+    /// When it got the first of the connections on it.
+    private var loadedSince = Instant(nanoseconds: 0)
+    /// Since when there are none, or it is open.
+    private(set) var idleSince = Instant(nanoseconds: 0)
     /// Clients that it carries.
     package private(set) var liveCount = 0
     /// Connections on it, the discarding ones among them.
@@ -129,6 +144,7 @@ package final class Tunnel: Carrier, TurnWork {
             }
             openTimeoutSatisfied()
             openedAt = loop.now
+            idleSince = loop.now
             owner?.tunnelOpened(self)
         }
         receiveFrames(&batch, from: &cursor)
@@ -146,6 +162,7 @@ package final class Tunnel: Carrier, TurnWork {
                     local.output.appendBorrowed(batch, range)
                     if !local.isTouched {
                         local.isTouched = true
+                        local.pace.received(at: now)
                         touched.append(local)
                     }
                 } else {
@@ -187,6 +204,9 @@ package final class Tunnel: Carrier, TurnWork {
                 local.pairReleased()
                 remove(slot)
             }
+            guard core.load == 0 else { return }
+            idleSince = loop.now
+            owner?.tunnelBecameIdle(self)
         case .workerReady(let worker):
             wake(&parkedByWorker[worker])
         case .webSocketPing(let payload):
@@ -212,7 +232,7 @@ package final class Tunnel: Carrier, TurnWork {
         case .resume: holdingCount -= 1
         case nil: break
         }
-        let bytes = local.output.byteCount
+        let bytes = local.output.allocatedBytes
         clientBacklogBytes += bytes - local.countedBacklogBytes
         local.countedBacklogBytes = bytes
         updateHold()
@@ -227,16 +247,60 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     private func updateHold() {
-        _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: Self.fromPodMarks)
+        _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: limits.fromPodMarks)
         let isHeldNow = holdingCount > 0 || fromPodGate.isPaused
         guard isHeldNow != isHeldUp else { return }
         isHeldUp = isHeldNow
         core.readingChanged(to: !isHeldNow, at: loop.now)
         if isHeldNow {
             pauseUpstream()
+            heldUpSince = loop.now
+            watchCulprits(from: loop.now + Self.culpritPatience)
         } else {
+            culpritTimer?.cancel()
             resumeUpstream()
         }
+    }
+
+    private func watchCulprits(from instant: Instant) {
+        // A tunnel of one client harms nobody.
+        if culpritTimer == nil {
+            culpritTimer = LoopTimer(loop: loop) { [weak self] in self?.lookForCulprits() }
+        }
+        culpritTimer?.schedule(at: instant)
+    }
+
+    /// Resets the clients that do not read, where others have waited for them long enough.
+    private func lookForCulprits() {
+        guard isHeldUp, !isUpstreamClosed else { return }
+        let waitingCount = locals.count { $0.map(isWaiting) ?? false }
+        guard waitingCount > 0 else {
+            watchCulprits(from: loop.now + Self.culpritLook)
+            return
+        }
+        // Where no single one is above its mark, together they are above the tunnel's: the largest backlogs first.
+        let culprits = locals.compactMap { $0 }
+            .filter { $0.isHolding || holdingCount == 0 && $0.countedBacklogBytes > 0 }
+            .sorted { $0.countedBacklogBytes > $1.countedBacklogBytes }
+        for culprit in culprits where isHeldUp && !culprit.isClosing {
+            if let port = culprit.port {
+                owner?.connectionFailed(
+                    local: port.local,
+                    remote: port.remote,
+                    .heldUpOthers(count: waitingCount)
+                )
+            }
+            culprit.close()
+        }
+    }
+
+    /// Whether somebody who reads is kept waiting.
+    private func isWaiting(_ local: LocalConnection) -> Bool {
+        guard !local.isHolding, !local.isClosing, local.isFromPodOpen, local.output.isEmpty,
+            local.pace.expectsMore(since: heldUpSince)
+        else { return false }
+        // Who has something to read already waits for nobody.
+        return (local.port?.heldEnds.owners.unreadBytes(atTheEndOf: local) ?? 0) == 0
     }
 
     // MARK: To the pod
@@ -246,6 +310,7 @@ package final class Tunnel: Carrier, TurnWork {
     /// Opens a connection: its SYNs leave at the end of this turn.
     func open(_ local: LocalConnection, port: UInt16) {
         lastPort = port
+        if core.load == 0 { loadedSince = loop.now }
         let box = stagingBox(room: TunnelCore.openBytesMax)
         let slot = core.open(port: port, into: &box.buffer, now: loop.now)
         while locals.count <= slot { locals.append(nil) }
@@ -302,6 +367,7 @@ package final class Tunnel: Carrier, TurnWork {
         let offset = box.buffer.readableBytes
         box.buffer.commit(gapBytes + count)
         core.storeDataHeader(local.slot, payloadBytes: count, in: &box.buffer, at: offset)
+        local.pace.sent()
         scheduleTurn()
     }
 
@@ -351,7 +417,7 @@ package final class Tunnel: Carrier, TurnWork {
         }
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
-        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks)
+        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks)
     }
 
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
@@ -372,7 +438,7 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     package override func upstreamProgressed() {
-        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks) == .resume else {
+        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks) == .resume else {
             return
         }
         wake(&parked)
@@ -443,6 +509,8 @@ package final class Tunnel: Carrier, TurnWork {
         timer = nil
         parkedTimer?.close()
         parkedTimer = nil
+        culpritTimer?.close()
+        culpritTimer = nil
         staging = nil
         let lost = locals.compactMap { $0 }
         locals = []

@@ -1,15 +1,12 @@
-/// The tunnels to one pod, and the choice among them.
+/// The tunnels to one pod.
 ///
-/// Theory of operation. One tunnel at the start; a spare is opened as soon as every open one carries something, up
-/// to ``tunnelsMax``. A new connection goes to the least loaded tunnel that nobody holds up and that carries
-/// connections to its own port only, as long as there may be one. So a handful of
-/// connections have a tunnel each, and thousands share. A lost tunnel is replaced, with growing pauses between
-/// attempts; meanwhile accepted clients wait, bounded in number and time.
+/// Theory of operation. Which of them a new connection gets, and how many there are, ``TunnelChoice`` decides. A lost
+/// tunnel is replaced, with growing pauses between attempts; meanwhile accepted clients wait, bounded in number and
+/// time. What nobody needs is closed after a while.
 package final class TunnelSet: Tunnel.Owner {
-    /// How many tunnels one pod gets at most: each costs the servers a handshake and a few goroutines.
-    package static let tunnelsMax = 8
     /// How many there may be with those that only end what they carry.
-    package static let tunnelsWithRetiringMax = 32
+    private var tunnelsWithRetiringMax: Int { limits.tunnels.most + Self.retiringMax }
+    private static let retiringMax = 24
     /// How many accepted clients may wait for a tunnel, and how long.
     package static let waitingMax = 4096
     package static let waitingSpan = TimeSpan.seconds(30)
@@ -43,10 +40,13 @@ package final class TunnelSet: Tunnel.Owner {
     private var usesChannels = false
     /// Why the first way was refused: it says more than the last one's reason.
     private var firstRefusal: UpstreamError?
+    private let limits: TunnelLimits
     private var tunnels: [Tunnel] = []
+    /// What is known of each of ``tunnels``; kept, so that no accept allocates.
+    private var candidates: [TunnelChoice.Candidate] = []
     private var waiting: [Waiting] = []
     private var reconnect = ReconnectPolicy()
-    private var reconnectTimer: LoopTimer?
+    private var timer: LoopTimer?
     private var isClosed = false
 
     package init(
@@ -56,8 +56,10 @@ package final class TunnelSet: Tunnel.Owner {
         channelPath: @escaping (UInt16) -> APIPath,
         pod: String,
         ways: [TunnelWay],
+        limits: TunnelLimits,
         handler: @escaping (Event) -> Void
     ) {
+        self.limits = limits
         precondition(!ways.isEmpty, "there is at least one way in")
         self.ways = ways
         self.loop = loop
@@ -80,6 +82,7 @@ package final class TunnelSet: Tunnel.Owner {
             pod: pod,
             way: ways[0],
             keys: keys,
+            limits: limits,
             owner: self
         )
         tunnels.append(tunnel)
@@ -94,62 +97,26 @@ package final class TunnelSet: Tunnel.Owner {
             openChannel(for: local)
             return
         }
-        var best: Tunnel?
-        var bestRank = Int.max
-        /// The least loaded of those that carry connections to other ports.
-        var strange: Tunnel?
-        var isOpening = false
-        var usableCount = 0
-        var idleCount = 0
-        var hasRetired = false
-        for tunnel in tunnels {
-            let standing = tunnel.standing
-            if standing == .retiring {
-                hasRetired = hasRetired || tunnel.liveCount == 0
-                continue
-            }
-            usableCount += 1
-            isOpening = isOpening || standing == .opening
-            guard standing == .open, !tunnel.isHeldUp else { continue }
-            if tunnel.load == 0 { idleCount += 1 }
-            guard tunnel.port == nil || tunnel.port == local.port?.remote else {
-                if strange.map({ tunnel.load < $0.load }) ?? true { strange = tunnel }
-                continue
-            }
-            let rank = Self.rank(tunnel)
-            guard best == nil || rank < bestRank else { continue }
-            (best, bestRank) = (tunnel, rank)
+        guard let port = local.port, !local.isClosing else { return }
+        closeRetired()
+        let choice = TunnelChoice(
+            for: port.remote,
+            among: updatedCandidates(),
+            bounds: limits.tunnels,
+            mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax,
+            now: loop.now
+        )
+        switch choice.verdict {
+        case .use(let index): tunnels[index].open(local, port: port.remote)
+        case .wait: wait(local)
         }
-        if hasRetired { closeRetired() }
-        let mayGrow =
-            usableCount < Self.tunnelsMax && tunnels.count < Self.tunnelsWithRetiringMax && !isOpening
-            && reconnect.mayTry(at: loop.now)
-        guard let best else {
-            if let strange, !mayGrow, !isOpening {
-                open(local, on: strange)
-                return
-            }
-            wait(local)
-            if mayGrow { openTunnel() }
-            return
-        }
-        if best.isSuspect, mayGrow || isOpening {
-            // Whatever may be in the way there, a fresh tunnel has nothing of it.
-            wait(local)
-            if mayGrow { openTunnel() }
-            return
-        }
-        // A spare is kept warm, so that the next client has a tunnel of its own.
-        if mayGrow, idleCount <= (best.load == 0 ? 1 : 0) { openTunnel() }
-        open(local, on: best)
+        if choice.opensAnother { openTunnel() }
     }
 
-    /// The lower, the better for a new connection.
-    private static func rank(_ tunnel: Tunnel) -> Int { tunnel.isSuspect ? Int.max : tunnel.load }
-
-    private func open(_ local: LocalConnection, on tunnel: Tunnel) {
-        guard let port = local.port, !local.isClosing else { return }
-        tunnel.open(local, port: port.remote)
+    private func updatedCandidates() -> [TunnelChoice.Candidate] {
+        candidates.removeAll(keepingCapacity: true)
+        for tunnel in tunnels { candidates.append(tunnel.candidate) }
+        return candidates
     }
 
     private func openChannel(for local: LocalConnection) {
@@ -172,18 +139,12 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     private func wait(_ local: LocalConnection) {
-        // Where every tunnel is held up and no more may be opened, one of them it is.
-        let open = tunnels.filter { $0.isOpen && !$0.isRetiring }
-        if open.count >= Self.tunnelsMax, let least = open.min(by: { $0.load < $1.load }) {
-            self.open(local, on: least)
-            return
-        }
         guard waiting.count < Self.waitingMax else {
             giveUp(local)
             return
         }
         waiting.append(Waiting(local: local, since: loop.now))
-        scheduleReconnectOrExpiry()
+        scheduleTimer()
     }
 
     /// Closes tunnels that take no more connections and carry nobody any more.
@@ -212,20 +173,27 @@ package final class TunnelSet: Tunnel.Owner {
         hasFoundWay = true
         handler(.opened)
         placeWaiting()
+        if !usesChannels, tunnels.count < limits.tunnels.least { openTunnel() }
+        if timer?.deadline == nil { scheduleTimer() }
     }
 
     package func tunnelTakesNoMore(_ tunnel: Tunnel) {
         guard !tunnels.contains(where: { $0.isOpen || $0.isOpening }),
-            tunnels.count < Self.tunnelsWithRetiringMax
+            tunnels.count < tunnelsWithRetiringMax
         else { return }
         pauseBeforeReconnect(after: tunnel)
+    }
+
+    package func tunnelBecameIdle(_ tunnel: Tunnel) {
+        // The set's timer may be set to a later time, for another reason: then this waits for that.
+        if timer?.deadline == nil { scheduleTimer() }
     }
 
     /// Schedules the next attempt: at once where the tunnel has served for a while.
     private func pauseBeforeReconnect(after tunnel: Tunnel) {
         // Without randomness the pause is the longest.
         reconnect.lost(after: tunnel.openSpan, at: loop.now, random: (try? keys.next()) ?? .max)
-        scheduleReconnectOrExpiry()
+        scheduleTimer()
     }
 
     package func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
@@ -246,8 +214,8 @@ package final class TunnelSet: Tunnel.Owner {
         let error = hasFoundWay ? error : reason(last: error)
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
-        guard !isClosed, isLast else { return }
-        pauseBeforeReconnect(after: tunnel)
+        // Also where others are left: a spare that cannot be had must not be asked for with each connection.
+        if !isClosed { pauseBeforeReconnect(after: tunnel) }
     }
 
     /// The reason to tell of several refused ways: the last one's if the API server gave it, else the first one's.
@@ -262,20 +230,26 @@ package final class TunnelSet: Tunnel.Owner {
 
     // MARK: Time
 
-    private func scheduleReconnectOrExpiry() {
+    private var hasTunnel: Bool { tunnels.contains { $0.isOpen || $0.isOpening } }
+
+    private func scheduleTimer() {
         var next: Instant?
-        if !tunnels.contains(where: { $0.isOpen || $0.isOpening }) {
-            next = reconnect.nextAttempt ?? loop.now
-        }
+        func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
+        if !hasTunnel { consider(reconnect.nextAttempt ?? loop.now) }
         if let oldest = waiting.first {
-            let expiry = oldest.since + Self.waitingSpan
-            next = next.map { min($0, expiry) } ?? expiry
+            consider(oldest.since + Self.waitingSpan)
+            if let attempt = reconnect.nextAttempt, attempt > loop.now { consider(attempt) }
+        }
+        if TunnelChoice.mayCloseIdle(among: updatedCandidates(), bounds: limits.tunnels),
+            let idle = longestIdle
+        {
+            consider(idle.idleSince + TunnelChoice.idleSpan)
         }
         guard let next else { return }
-        if reconnectTimer == nil {
-            reconnectTimer = LoopTimer(loop: loop) { [weak self] in self?.timerFired() }
+        if timer == nil {
+            timer = LoopTimer(loop: loop) { [weak self] in self?.timerFired() }
         }
-        reconnectTimer?.schedule(at: next)
+        timer?.schedule(at: next)
     }
 
     private func timerFired() {
@@ -285,17 +259,26 @@ package final class TunnelSet: Tunnel.Owner {
             waiting.removeFirst()
             if !oldest.local.isClosing { giveUp(oldest.local) }
         }
-        if !tunnels.contains(where: { $0.isOpen || $0.isOpening }), (reconnect.nextAttempt ?? now) <= now {
-            openTunnel()
+        if !hasTunnel, reconnect.mayTry(at: now) { openTunnel() }
+        if reconnect.mayTry(at: now) { placeWaiting() }
+        while TunnelChoice.mayCloseIdle(among: updatedCandidates(), bounds: limits.tunnels),
+            let idle = longestIdle, idle.idleSince + TunnelChoice.idleSpan <= now
+        {
+            tunnels.removeAll { $0 === idle }
+            idle.close()
         }
-        scheduleReconnectOrExpiry()
+        scheduleTimer()
+    }
+
+    private var longestIdle: Tunnel? {
+        tunnels.filter { $0.isOpen && $0.load == 0 }.min { $0.idleSince < $1.idleSince }
     }
 
     /// Closes every tunnel; their connections are reset.
     package func close() {
         isClosed = true
-        reconnectTimer?.close()
-        reconnectTimer = nil
+        timer?.close()
+        timer = nil
         for item in waiting { item.local.abort() }
         waiting = []
         for tunnel in tunnels { tunnel.close() }

@@ -1,6 +1,7 @@
 internal import CUV
 
-/// Asks the kernel whether the other end of a connection, on this host, still belongs to a process.
+/// Asks the kernel about the other end of a connection, where that is on this host: whether it still belongs to a
+/// process, and whether that reads.
 ///
 /// A FIN tells only that a client sends no more; it may have closed altogether or wait for its answer. The kernel
 /// knows: a socket that was closed has no inode any more (sock_diag(7), exact look-up, no privilege needed). A
@@ -27,26 +28,42 @@ package final class SocketOwners {
 
     /// Asks about the socket at the other end of `transport`.
     package func answer(for transport: Transport) -> Answer {
-        guard let peer = transport.peerAddress, let local = transport.localAddress,
-            peer.isOnThisHost(with: local)
-        else { return .unknown }
-        if descriptor < 0, isAvailable {
-            descriptor = ffwd_diag_open()
-            // Where the kernel lacks the module it says of every socket that there is none: our own end tells.
-            isAvailable = descriptor >= 0 && isOwned(local, connectedTo: peer) == 1
-        }
-        guard isAvailable else { return .unknown }
-        switch isOwned(peer, connectedTo: local) {
-        case 1: return .owned
-        case 0: return .closed
-        default: return .unknown
+        switch ask(about: transport)?.code {
+        case 1: .owned
+        case 0: .closed
+        default: .unknown
         }
     }
 
-    private func isOwned(_ source: SocketAddress, connectedTo target: SocketAddress) -> Int32 {
-        unsafe source.withPointer { source in
-            unsafe target.withPointer { target in unsafe ffwd_diag_is_owned(descriptor, source, target) }
+    /// How many bytes the other end of `transport` has received that its process has not read; nil: nobody can tell.
+    package func unreadBytes(atTheEndOf transport: Transport) -> Int? {
+        guard let answer = ask(about: transport), answer.code == 1 else { return nil }
+        return answer.unreadBytes
+    }
+
+    private func ask(about transport: Transport) -> (code: Int32, unreadBytes: Int)? {
+        guard let peer = transport.peerAddress, let local = transport.localAddress,
+            peer.isOnThisHost(with: local)
+        else { return nil }
+        if descriptor < 0, isAvailable {
+            descriptor = ffwd_diag_open()
+            // Where the kernel lacks the module it says of every socket that there is none: our own end tells.
+            isAvailable = descriptor >= 0 && ask(about: local, connectedTo: peer).code == 1
         }
+        return isAvailable ? ask(about: peer, connectedTo: local) : nil
+    }
+
+    private func ask(
+        about source: SocketAddress,
+        connectedTo target: SocketAddress
+    ) -> (code: Int32, unreadBytes: Int) {
+        var unread: UInt32 = 0
+        let code = unsafe source.withPointer { source in
+            unsafe target.withPointer { target in
+                unsafe ffwd_diag_is_owned(descriptor, source, target, &unread)
+            }
+        }
+        return (code, Int(unread))
     }
 }
 

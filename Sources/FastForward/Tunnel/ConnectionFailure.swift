@@ -4,8 +4,10 @@ package enum ConnectionFailure: Equatable, Sendable {
     case reported(String)
     /// The server reset a stream of the pair without a word.
     case reset(status: UInt32)
-    /// The server never answered it: another connection, whose bytes nobody takes, is in its way.
+    /// The server does not get as far as this one: another connection, whose bytes nobody takes, is in its way.
     case stalled
+    /// It read nothing for ``Tunnel/culpritPatience`` while so many others on its tunnel waited.
+    case heldUpOthers(count: Int)
     /// There was no tunnel for it within the time that clients are kept waiting, or too many waited.
     case noTunnel
     /// The tunnel that carried it is gone.
@@ -17,8 +19,11 @@ package enum ConnectionFailure: Equatable, Sendable {
         case .reported(let text): text
         case .reset(let status): "the server reset the stream (\(Self.name(ofStatus: status)))"
         case .stalled:
-            "the server took nothing for \(TunnelCore.answerMax.nanoseconds / 1_000_000_000) s: bytes of another "
-                + "connection, which its pod does not read, are in the way (try again: new ones go elsewhere)"
+            "the server takes nothing for it: bytes of another connection, which the pod does not read, are in the way "
+                + "(try again: new ones go elsewhere)"
+        case .heldUpOthers(let count):
+            "the client read nothing for 5 s while \(count) other connection\(count == 1 ? "" : "s") waited behind it, "
+                + "so it was reset (more --tunnels keep connections apart)"
         case .noTunnel: "there is no tunnel to the pod"
         case .tunnelLost: "the tunnel was lost"
         }

@@ -22,6 +22,9 @@ package struct TunnelCore: ~Copyable {
     package static let discardGrace = TimeSpan.seconds(60)
     /// How long a connection waits for the server to begin it, where its worker is blocked by another one.
     package static let answerMax = TimeSpan.seconds(5)
+    /// How long several connections wait for a worker that takes nothing, before they are given up: one of them is in
+    /// the way, with a pod that does not read, and nobody can tell which.
+    package static let blockedMax = TimeSpan.seconds(30)
     /// PINGs of the server that may wait for their answer; a server that sends more without reading is broken.
     package static let pongsOwedMax = 1024
     /// Stream ids are 31 bits; a tunnel that comes near takes no more connections.
@@ -499,15 +502,27 @@ package struct TunnelCore: ~Copyable {
     /// Fails the connections that a blocked worker keeps from beginning and, where it is blocked by what a connection
     /// that is over has left, so for ever, also those whose bytes it does not take.
     ///
-    /// A worker that is blocked by a live pod that does not read may go on: those that it has begun wait.
+    /// A worker that is blocked by a live pod that does not read may go on: one that it has begun waits as long as it
+    /// is alone there, several for ``blockedMax``.
     private mutating func failStalled(_ now: Instant) {
+        var waitingCounts = [Int](repeating: 0, count: WorkerWindow.workerCount)
+        for slot in slots.indices where isKeptWaiting(slot) { waitingCounts[worker(of: slot)] += 1 }
         for slot in slots.indices where slots[slot].dataID != 0 {
             let worker = self.worker(of: slot)
             guard window.isSilent(worker, for: Self.answerMax, at: now) else { continue }
-            let isWaiting = !window.hasTaken(worker, frames: slots[slot].lastDataFrame)
-            guard !slots[slot].isReplied || (isWaiting && window.isSuspect(worker)) else { continue }
-            perform(slots[slot].pair.stalled(), on: slot, now: now)
+            if !slots[slot].isReplied || window.isSuspect(worker) && isKeptWaiting(slot) {
+                perform(slots[slot].pair.stalled(), on: slot, now: now)
+            } else if waitingCounts[worker] > 1, window.isSilent(worker, for: Self.blockedMax, at: now),
+                isKeptWaiting(slot)
+            {
+                perform(slots[slot].pair.stalled(), on: slot, now: now)
+            }
         }
+    }
+
+    /// Whether its worker has not taken all of its bytes.
+    private func isKeptWaiting(_ slot: Int) -> Bool {
+        slots[slot].dataID != 0 && !window.hasTaken(worker(of: slot), frames: slots[slot].lastDataFrame)
     }
 
     private func isCurrent(_ due: SlotDeadlines.Item) -> Bool { slots[due.slot].dataID == due.dataID }

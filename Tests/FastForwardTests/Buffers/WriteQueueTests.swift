@@ -63,13 +63,27 @@ import Testing
                 #expect(queue.byteCount == model.count)
                 #expect(contents(other) == otherModel, "seed \(seed)")
                 #expect(queue.isBorrowing == false)
+                #expect(queue.allocatedBytes + other.allocatedBytes == pool.outstandingBytes)
             }
             queue.removeAll()
             #expect(queue.byteCount == 0)
+            #expect(queue.allocatedBytes == 0)
             // What the other still holds goes home with it.
         }
         #expect(pool.outstanding == 0, "seed \(seed)")
         #expect(pool.outstandingBytes == 0, "seed \(seed)")
+    }
+
+    @Test func `bytes that come a few at a time pin no more than a buffer beside themselves`() {
+        let pool = BufferPool()
+        var queue = WriteQueue(pool: pool)
+        for _ in 0..<2000 {
+            let batch = buffer([UInt8](repeating: 7, count: 100), from: pool)
+            queue.appendBorrowed(batch, 10..<40)
+            queue.settleByCopying()
+        }
+        #expect(queue.byteCount == 60_000)
+        #expect(queue.allocatedBytes < 60_000 + BufferPool.capacitiesBytes[1])
     }
 
     /// Borrows slices of a batch as a driver does: appends, lets the kernel take some, settles, overwrites the batch.

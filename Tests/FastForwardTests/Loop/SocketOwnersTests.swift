@@ -38,4 +38,24 @@ import Testing
         }
         try scene.finish()
     }
+
+    @Test func `what a client has received and not read is known`() throws {
+        let scene = try LoopScene()
+        let owners = SocketOwners()
+        do {
+            let (client, server) = try scene.connectedPair()
+            #expect(owners.unreadBytes(atTheEndOf: server) == 0)
+            server.output.append(copying: [UInt8](repeating: 1, count: 1000).span.bytes)
+            server.flush()
+            #expect(owners.unreadBytes(atTheEndOf: server) == 1000)
+            client.startReading()
+            try scene.run { owners.unreadBytes(atTheEndOf: server) == 0 }
+            client.close()
+            try scene.run { client.isClosed }
+            #expect(owners.unreadBytes(atTheEndOf: server) == nil)
+            server.close()
+            try scene.run { server.isClosed }
+        }
+        try scene.finish()
+    }
 }

@@ -114,8 +114,29 @@ import Testing
         bench.endTurn()
         #expect(takePings() == [1, 3, 5, 7, 9])
         try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
-        bench.advance(by: .seconds(60))
+        bench.advance(by: .seconds(29))
         #expect(bench.isStalled)
         #expect(bench.connections[0].ends == [] && bench.connections[5].ends == [])
+        // Two wait, one of them is in the way, and nobody can tell which.
+        bench.advance(by: .seconds(6))
+        for number in [0, 5] {
+            let failure = TunnelCore.Event.fail(slot: bench.connections[number].slot, .stalled)
+            #expect(bench.connections[number].ends.first == failure)
+        }
+        for number in 1..<5 { #expect(bench.connections[number].ends == [], "connection \(number)") }
+    }
+
+    @Test func `a pod that does not read may take its time where nobody waits for it`() throws {
+        for _ in 0..<6 { bench.open(port: 80) }
+        try receive(server.reply(3), server.reply(23))
+        for _ in 0..<12 { bench.send(0, [1]) }
+        bench.endTurn()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
+        bench.advance(by: .seconds(300))
+        #expect(bench.isStalled)
+        for number in 0..<6 { #expect(bench.connections[number].ends == [], "connection \(number)") }
+        try receive(server.ping(7))
+        #expect(!bench.isStalled)
     }
 }

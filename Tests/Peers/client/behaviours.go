@@ -294,8 +294,18 @@ func stallReader(s *session) error {
 	if err := s.sendCount(s.load.bytes); err != nil {
 		return err
 	}
+	// They all stop at the same time: who stops earlier would hold up those that have had nothing yet.
+	read := s.load.read
+	if read < 0 {
+		read = 0
+	}
+	err := s.receive(0, read, isPattern)
+	s.load.meet()
+	if err != nil {
+		return err
+	}
 	time.Sleep(s.load.hold)
-	if err := s.receive(0, s.load.bytes, isPattern); err != nil {
+	if err := s.receive(read, s.load.bytes, isPattern); err != nil {
 		return err
 	}
 	return s.expectEnd()

@@ -65,7 +65,7 @@ func init() {
 		"wait":         {7008, wait, nil, "ask for an answer after --ms; --half-close"},
 		"greeting":     {7009, greeting, nil, "read the greeting before sending, then echo --bytes"},
 		"refused":      {7999, refusedPort, nil, "connect, send --bytes, read to the end"},
-		"stall-reader": {7001, stallReader, nil, "ask for --bytes, read nothing for --hold, then read and check all"},
+		"stall-reader": {7001, stallReader, nil, "ask for --bytes, read --read of them, then nothing for --hold, then all"},
 		"abandon":      {7001, abandon, nil, "ask for --bytes, read --read of them, then go by --how rst|fin"},
 		"sequential":   {7000, nil, sequential, "echo --bytes on --connections, --parallel at a time, each one new"},
 		"latency":      {7000, nil, latency, "--rounds of --bytes on --connections that stay open"},
@@ -98,7 +98,7 @@ func main() {
 	flags.DurationVar(&given.hold, "hold", time.Second, "how long to hold still")
 	flags.DurationVar(&given.over, "over", 0, "over how long to spread what is sent")
 	flags.IntVar(&given.wait, "ms", 100, "milliseconds that the pod waits")
-	flags.Int64Var(&given.read, "read", -1, "bytes to read before going; -1: half")
+	flags.Int64Var(&given.read, "read", -1, "bytes to read before going or holding still; -1: half, or none")
 	flags.StringVar(&given.how, "how", "rst", "rst or fin")
 	flags.StringVar(&given.url, "url", "", "what to fetch")
 	flags.IntVar(&given.parallel, "parallel", 1, "how many connections at a time")
@@ -164,6 +164,16 @@ type load struct {
 
 	detailMutex sync.Mutex
 	details     map[string]any
+
+	meeting     sync.WaitGroup
+	meetingOnce sync.Once
+}
+
+// meet waits until every connection is there.
+func (l *load) meet() {
+	l.meetingOnce.Do(func() { l.meeting.Add(l.connections) })
+	l.meeting.Done()
+	l.meeting.Wait()
 }
 
 func (l *load) detail(name string, value any) {

@@ -1,0 +1,91 @@
+import Testing
+
+extension Integration {
+    /// Connections that share a tunnel, or do not, beside one that stands still.
+    @Suite struct `Keeping connections apart` {
+        @Test(arguments: [ClusterKind.miniCluster(.ideal), .goPeer(.containerd)])
+        func `who does not read is reset once others on the only tunnel have waited for it`(kind: ClusterKind)
+            throws
+        {
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7001, 7000, options: ["--tunnels", "1"])
+                let stalled = try scenario.startLoad(
+                    "stall-reader",
+                    on: forward[7001],
+                    "--bytes",
+                    "\(64 << 20)",
+                    "--hold",
+                    "20s"
+                )
+                try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
+                let others = try scenario.load("echo", on: forward[7000], "--connections", "16")
+                #expect(others.counts == ["complete": 16], "\(others)")
+                let line = "the client read nothing for 5 s while 16 other connections waited behind it"
+                #expect(forward.process.errors.text.contains(line), "\(forward.process.errors.text)")
+                #expect(try stalled.report().counts == ["reset": 1])
+            }
+        }
+
+        @Test func `who does not read is left alone while nobody waits for it`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7001, 7000, options: ["--tunnels", "1"])
+                let bystander = try scenario.connect(to: forward[7000])
+                try bystander.send("before")
+                #expect(try bystander.receive(6) == Array("before".utf8))
+                let stalled = try scenario.startLoad(
+                    "stall-reader",
+                    on: forward[7001],
+                    "--bytes",
+                    "\(64 << 20)",
+                    "--hold",
+                    "8s"
+                )
+                #expect(try stalled.report().counts == ["complete": 1])
+                #expect(forward.process.errors.text.isEmpty)
+                try bystander.send("behind")
+                #expect(try bystander.receive(6) == Array("behind".utf8))
+            }
+        }
+
+        @Test(arguments: [ClusterKind.miniCluster(.ideal), .goPeer(.streaming)])
+        func `many that do not read harm none of those that came at another time`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(90)) { scenario in
+                let forward = try scenario.forward(7001, 7000)
+                let early = try scenario.startLoad(
+                    "hold",
+                    on: forward[7000],
+                    "--connections",
+                    "200",
+                    "--release-on-stdin-eof=false",
+                    "--hold",
+                    "9s"
+                )
+                _ = try early.process.output.line(beginningWith: "held ", until: scenario.deadline)
+                let stalled = try scenario.startLoad(
+                    "stall-reader",
+                    on: forward[7001],
+                    "--connections",
+                    "\(Programs.scaled(48))",
+                    "--bytes",
+                    "\(16 << 20)",
+                    "--read",
+                    "1000",
+                    "--hold",
+                    "12s"
+                )
+                try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
+                let late = try scenario.load("echo", on: forward[7000], "--connections", "200")
+                #expect(late.counts == ["complete": 200], "\(late)")
+                // Those that were there are tried while the others still stand.
+                let report = try early.report()
+                #expect(report.counts == ["complete": 200], "\(report)")
+                #expect(
+                    stalled.process.isRunning,
+                    "the others had to be through while the clients stood still"
+                )
+                #expect(try stalled.report().counts == ["complete": Programs.scaled(48)])
+                #expect(forward.process.errors.text.isEmpty, "\(forward.process.errors.text)")
+            }
+        }
+    }
+}
