@@ -10,7 +10,7 @@ package final class Cluster {
     let loop: EventLoop
     let options: ClusterOptions
     let tlsContext: TLSContext
-    let credentials = Credentials()
+    private(set) var credentials = Credentials()
     /// Where connections decrypt to, one after the other; empty between callbacks.
     let plaintext: BufferBox
     let statistics = Statistics()
@@ -20,17 +20,17 @@ package final class Cluster {
     ///
     /// Kubernetes copies through buffers of 32 KiB, whatever the client is.
     var frameBytesMax: Int?
-    var objects: APIObjects
-    private(set) var pods: [Pod] = []
+    let store: ObjectStore
 
     private let authority: CertificateMaker
     private var starter: PodStarter?
     private var listener: Listener?
     private var admin: AdminServer?
     private var connections: [ObjectIdentifier: SecureConnection] = [:]
-    private var tunnels: [ObjectIdentifier: Tunnel] = [:]
+    private var upgraded: [ObjectIdentifier: any UpgradedConnection] = [:]
     private var watches: [APIExchange] = []
     private var auditCount = 0
+    private var url = ""
     private let whenReady: (_ url: String, _ adminURL: String?) -> Void
 
     /// Makes the cluster and starts its pods.
@@ -44,7 +44,9 @@ package final class Cluster {
         self.loop = loop
         self.options = options
         self.whenReady = whenReady
-        objects = APIObjects(started: Host.timestamp())
+        let inventory: Inventory =
+            options.hasExamples ? .whole(podNames: options.podNames) : .small(podNames: options.podNames)
+        store = ObjectStore(inventory)
         plaintext = BufferBox(loop.pool.take(BufferPool.largestCapacityBytes))
         authority = try CertificateMaker(commonName: "minicluster-ca")
         let identity =
@@ -61,13 +63,10 @@ package final class Cluster {
             whenEnded: { [unowned self] pod, _ in podEnded(pod) }
         )
         self.starter = starter
-        for name in options.podNames {
-            let pod = Pod(name: name, dialect: options.runtime)
-            pods.append(pod)
-            try starter.start(pod)
+        store.whenChanged = { [unowned self] change in
+            for watch in watches { watch.tell(change) }
         }
-        // A pod that no node has taken, as there is one in most clusters.
-        pods.append(Pod(name: "pending", label: "pending", dialect: options.runtime))
+        for declaration in inventory.pods { try add(declaration) }
     }
 
     /// Ends the pods and every connection; the loop runs out of work then.
@@ -80,12 +79,11 @@ package final class Cluster {
 
     // MARK: Pods
 
-    func pod(named name: String) -> Pod? { pods.first { $0.name == name } }
-
     private func podStarted(_ pod: Pod) {
-        objects.resourceVersion += 1
-        guard listener == nil else { return tellWatches("MODIFIED", pod) }
-        guard pods.allSatisfy({ $0.name == "pending" || $0.phase == .running }) else { return }
+        store.update(pod)
+        guard listener == nil, store.pods.allSatisfy({ !$0.hasProcess || $0.phase == .running }) else {
+            return
+        }
         do {
             try listen()
         } catch {
@@ -95,7 +93,7 @@ package final class Cluster {
     }
 
     private func podEnded(_ pod: Pod) {
-        guard let known = self.pod(named: pod.name), known === pod else { return }
+        guard store.pods.contains(where: { $0 === pod }) else { return }
         guard listener != nil else {
             options.report("the pod \(pod.name) ended before it was ready")
             return stop()
@@ -105,26 +103,20 @@ package final class Cluster {
 
     func setPhase(_ phase: Pod.Phase, of pod: Pod) {
         pod.phase = phase
-        objects.resourceVersion += 1
-        tellWatches("MODIFIED", pod)
+        store.update(pod)
     }
 
-    /// Adds a pod and starts its process.
-    func create(_ name: String) throws(LoopError) {
-        guard pod(named: name) == nil, let starter else { return }
-        let pod = Pod(name: name, dialect: options.runtime)
-        pods.append(pod)
-        objects.resourceVersion += 1
-        tellWatches("ADDED", pod)
-        try starter.start(pod)
+    /// Adds a pod and starts its process, if it is to have one.
+    func add(_ declaration: PodDeclaration) throws(LoopError) {
+        let pod = Pod(declaration, dialect: options.runtime)
+        store.add(pod)
+        if pod.hasProcess { try starter?.start(pod) }
     }
 
     /// Ends a pod's process and forgets the pod.
     func delete(_ pod: Pod) {
-        pods.removeAll { $0 === pod }
+        store.remove(pod)
         starter?.kill(pod)
-        objects.resourceVersion += 1
-        tellWatches("DELETED", pod)
     }
 
     // MARK: Watches
@@ -133,38 +125,59 @@ package final class Cluster {
 
     func watchEnded(_ watch: APIExchange) { watches.removeAll { $0 === watch } }
 
-    private func tellWatches(_ type: String, _ pod: Pod) {
-        for watch in watches { watch.tell(type, pod) }
-    }
-
     // MARK: Listening
 
     private func listen() throws {
-        guard let address = SocketAddress(ip: "127.0.0.1", port: options.port) else { return }
+        guard let address = SocketAddress(ip: options.address, port: options.port) else {
+            throw LoopError(code: LoopError.addressNotAvailable, attempt: "listen on \(options.address)")
+        }
         let listener = try Listener(loop: loop, address: address) { [unowned self] in accept(from: $0) }
         self.listener = listener
-        let url = "https://\(listener.address)"
+        let url = "https://\(listener.address)\(options.basePath)"
         try writeKubeconfigs(url)
         if options.hasAdmin { admin = try AdminServer(cluster: self) }
         whenReady(url, admin?.url)
     }
 
     private func writeKubeconfigs(_ url: String) throws {
+        self.url = url
         let identity = try authority.issueClient(
             commonName: "kubernetes-admin",
             organizations: ["system:masters"]
         )
         try Host.makeDirectory(options.directory)
-        func write(_ name: String, _ credential: KubeconfigWriter.Credential) throws {
-            let text = KubeconfigWriter.text(
-                server: url,
-                authorityPEM: authority.authorityPEM,
-                credential: credential
-            )
-            try Host.writeSecret(text, to: "\(options.directory)/\(name)")
+        let directory = Host.absolutePath(options.directory)
+        try writeKubeconfig("kubeconfig", .certificate(identity))
+        try writeKubeconfig("kubeconfig-tokenfile", .tokenFile("\(directory)/token"))
+        try writeKubeconfig("kubeconfig-plugin", .plugin(file: "\(directory)/credential.json"))
+        try writeTokens(expiry: nil)
+    }
+
+    private func writeKubeconfig(_ name: String, _ credential: KubeconfigWriter.Credential) throws {
+        let text = KubeconfigWriter.text(
+            server: url,
+            authorityPEM: authority.authorityPEM,
+            credential: credential
+        )
+        try Host.writeSecret(text, to: "\(options.directory)/\(name)")
+    }
+
+    private func writeTokens(expiry: String?) throws {
+        for (suffix, token) in credentials.tokens {
+            try writeKubeconfig("kubeconfig-token\(suffix)", .token(token))
         }
-        try write("kubeconfig", .certificate(identity))
-        for (suffix, token) in credentials.tokens { try write("kubeconfig-token\(suffix)", .token(token)) }
+        let token = credentials.tokens.first?.token ?? ""
+        try Host.writeSecret(token + "\n", to: "\(options.directory)/token")
+        let credential = ExecCredentialWriter.text(token: token, expiry: expiry)
+        try Host.writeSecret(credential, to: "\(options.directory)/credential.json")
+    }
+
+    /// Draws new tokens and writes the files that hold them; the old ones are unknown from now on.
+    ///
+    /// - Parameter seconds: how long they are to be known; nil: until the next time.
+    func rotateTokens(expiringIn seconds: UInt64?) throws {
+        credentials.rotate(expiringAt: seconds.map { loop.now + .seconds($0) })
+        try writeTokens(expiry: seconds.map { Host.timestamp(secondsAgo: -Int($0)) })
     }
 
     private func accept(from listener: Listener) {
@@ -189,14 +202,16 @@ package final class Cluster {
 
     // MARK: Tunnels
 
-    var allTunnels: [Tunnel] { Array(tunnels.values) }
+    var allUpgraded: [any UpgradedConnection] { Array(upgraded.values) }
 
-    func tunnelOpened(_ tunnel: Tunnel) {
-        tunnels[ObjectIdentifier(tunnel)] = tunnel
+    func upgradedOpened(_ connection: any UpgradedConnection) {
+        upgraded[ObjectIdentifier(connection)] = connection
         statistics.tunnelsOpened += 1
     }
 
-    func tunnelClosed(_ tunnel: Tunnel) { tunnels[ObjectIdentifier(tunnel)] = nil }
+    func upgradedClosed(_ connection: any UpgradedConnection) {
+        upgraded[ObjectIdentifier(connection)] = nil
+    }
 
     /// A new request's number in the audit log that is not kept.
     func nextAuditID() -> String {

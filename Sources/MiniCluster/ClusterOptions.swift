@@ -16,6 +16,15 @@ package enum RuntimeDialect: String, Sendable, CaseIterable {
     }
 }
 
+/// A way into a pod that an API server offers.
+package enum APIServerWay: String, Sendable, CaseIterable {
+    /// SPDY in WebSocket messages, since Kubernetes 1.30.
+    case webSocket = "websocket"
+    case spdy
+    /// A WebSocket for each connection.
+    case channels
+}
+
 /// What a cluster is to be like.
 package struct ClusterOptions {
     /// What certificate the API server shows.
@@ -32,6 +41,13 @@ package struct ClusterOptions {
     package var port: UInt16 = 0
     package var runtime = RuntimeDialect.ideal
     package var podNames = ["demo"]
+    /// Whether there is one example of everything that a forward can be aimed at.
+    package var hasExamples = false
+    /// Where the API server listens: an address of loopback.
+    package var address = "127.0.0.1"
+    /// What stands before `/api` in every path, such as `/k8s/clusters/c-1`, as behind Rancher; empty: nothing.
+    package var basePath = ""
+    package var ways = Set(APIServerWay.allCases)
     /// OpenSSL's names of the TLS 1.3 ciphers; nil: the usual ones.
     package var cipherSuites: String?
     package var certificate = Certificate.valid
@@ -62,6 +78,7 @@ struct Failures {
     enum Answer: String {
         case normal
         case internalError = "500"
+        case unauthorized = "401"
         case garbage
         case silence = "hang"
     }

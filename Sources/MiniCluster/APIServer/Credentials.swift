@@ -4,32 +4,52 @@ import FastForward
 struct Credentials {
     /// A user, whether it may read objects, and the verbs that it has on pods/portforward.
     struct User {
-        let name: String
-        let mayRead: Bool
-        let mayGet: Bool
-        let mayCreate: Bool
+        var name: String
+        var mayRead = true
+        var mayGet = true
+        var mayCreate = true
 
         /// Whoever shows no credential.
-        static let anonymous = User(name: "system:anonymous", mayRead: false, mayGet: false, mayCreate: false)
+        static let anonymous = User(
+            name: "system:anonymous",
+            mayRead: false,
+            mayGet: false,
+            mayCreate: false
+        )
+
+        var isAnonymous: Bool { name == Self.anonymous.name }
     }
 
-    /// The tokens that a kubeconfig is written for, by the end of the file's name.
-    let tokens: [(suffix: String, token: String)]
-    private let users: [String: User]
+    /// The users that have a token, by the end of their kubeconfig's name.
+    private static let tokenUsers: [(suffix: String, user: User)] = [
+        ("", User(name: "token")),
+        ("-create", User(name: "token-create", mayGet: false)),
+        ("-get", User(name: "token-get", mayCreate: false)),
+        ("-none", User(name: "token-none", mayGet: false, mayCreate: false)),
+        ("-blind", User(name: "token-blind", mayRead: false, mayGet: false, mayCreate: false)),
+    ]
 
-    /// Draws tokens at random; the last one belongs to nobody.
-    init() {
-        let rights = [("", true, true), ("-create", false, true), ("-none", false, false)]
-        var tokens: [(suffix: String, token: String)] = []
-        var users: [String: User] = [:]
-        for (suffix, mayGet, mayCreate) in rights {
+    /// The tokens that a kubeconfig is written for, by the end of the file's name; that of `-forgotten` is nobody's.
+    private(set) var tokens: [(suffix: String, token: String)] = []
+    private var users: [String: User] = [:]
+    /// When all tokens stop being known.
+    private var expiry: Instant?
+
+    init() { rotate(expiringAt: nil) }
+
+    /// Draws new tokens; the old ones are unknown from now on.
+    ///
+    /// - Parameter expiry: when these are to be; nil: never.
+    mutating func rotate(expiringAt expiry: Instant?) {
+        self.expiry = expiry
+        tokens = []
+        users = [:]
+        for (suffix, user) in Self.tokenUsers {
             let token = Self.randomToken()
             tokens.append((suffix, token))
-            users[token] = User(name: "token\(suffix)", mayRead: true, mayGet: mayGet, mayCreate: mayCreate)
+            users[token] = user
         }
         tokens.append(("-forgotten", Self.randomToken()))
-        self.tokens = tokens
-        self.users = users
     }
 
     private static func randomToken() -> String {
@@ -39,13 +59,12 @@ struct Credentials {
     /// Who sends a request; nil: the credential is not ours.
     ///
     /// - Parameter commonName: of the certificate that the client showed, if any.
-    func user(commonName: String?, authorization: String?) -> User? {
+    func user(commonName: String?, authorization: String?, at now: Instant) -> User? {
         if let authorization {
-            guard authorization.hasPrefix("Bearer ") else { return nil }
+            guard authorization.hasPrefix("Bearer "), expiry.map({ now < $0 }) ?? true else { return nil }
             return users[String(authorization.dropFirst("Bearer ".count))]
         }
-        guard let commonName else { return .anonymous }
-        return User(name: commonName, mayRead: true, mayGet: true, mayCreate: true)
+        return commonName.map { User(name: $0) } ?? .anonymous
     }
 }
 
@@ -54,6 +73,9 @@ enum KubeconfigWriter {
     enum Credential {
         case certificate(TLSContext.Identity)
         case token(String)
+        case tokenFile(String)
+        /// A plugin that prints what a file holds.
+        case plugin(file: String)
     }
 
     static func text(server: String, authorityPEM: [UInt8], credential: Credential) -> String {
@@ -65,6 +87,15 @@ enum KubeconfigWriter {
                     client-key-data: \(Digests.base64(identity.keyPEM))
                 """
             case .token(let token): "    token: \(token)"
+            case .tokenFile(let path): "    tokenFile: \(path)"
+            case .plugin(let path):
+                """
+                    exec:
+                      apiVersion: client.authentication.k8s.io/v1
+                      command: cat
+                      args: ["\(path)"]
+                      interactiveMode: Never
+                """
             }
         return """
             apiVersion: v1
@@ -86,5 +117,19 @@ enum KubeconfigWriter {
             current-context: minicluster
 
             """
+    }
+}
+
+/// What a credential plugin prints (client.authentication.k8s.io/v1 ExecCredential).
+enum ExecCredentialWriter {
+    /// - Parameter expiry: as Kubernetes writes times; nil: the token is good for as long as the plugin's caller runs.
+    static func text(token: String, expiry: String?) -> String {
+        var status: [(String, JSON)] = [("token", .string(token))]
+        if let expiry { status.append(("expirationTimestamp", .string(expiry))) }
+        let credential: JSON = [
+            "kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",
+            "status": .object(status),
+        ]
+        return credential.text + "\n"
     }
 }

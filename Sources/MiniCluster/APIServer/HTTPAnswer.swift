@@ -6,6 +6,8 @@ struct HTTPAnswer {
     var reason: String
     var fields: HTTPFields
     var body: String
+    /// Whether the connection ends behind it, whatever the client wants.
+    var closes = false
 
     /// A value of the Kubernetes API.
     static func json(_ value: JSON, status: Int = 200, reason: String = "OK") -> HTTPAnswer {
@@ -37,7 +39,7 @@ struct HTTPAnswer {
     ) {
         var fields = fields
         fields.set("Content-Length", String(body.utf8.count))
-        if !request.isPersistent { fields.set("Connection", "close") }
+        if closes || !request.isPersistent { fields.set("Connection", "close") }
         Self.send(HTTPResponseHead(status: status, reason: reason, fields: fields), pool: pool, send)
         guard request.method != "HEAD" else { return }
         Self.send(body, pool: pool, send)

@@ -1,14 +1,17 @@
-/// The path and the query of a request's target, percent-decoded.
+/// The path and the query of a request's target, percent-decoded; of a name that is repeated, the last value.
 func splitTarget(_ target: String) -> (path: String, query: [String: String]) {
-    let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    var query: [String: String] = [:]
-    if parts.count == 2 {
-        for pair in parts[1].split(separator: "&") {
-            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            query[percentDecoded(sides[0])] = sides.count == 2 ? percentDecoded(sides[1]) : ""
-        }
+    let path = target.prefix { $0 != "?" }
+    let query = Dictionary(queryItems(of: target)) { $1 }
+    return (percentDecoded(path), query)
+}
+
+/// The names and values of a target's query in their order, percent-decoded.
+func queryItems(of target: String) -> [(String, String)] {
+    guard let mark = target.firstIndex(of: "?") else { return [] }
+    return target[target.index(after: mark)...].split(separator: "&").map { item in
+        let sides = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        return (percentDecoded(sides[0]), sides.count == 2 ? percentDecoded(sides[1]) : "")
     }
-    return (percentDecoded(parts[0]), query)
 }
 
 private func percentDecoded(_ text: Substring) -> String {

@@ -22,40 +22,62 @@ extension HTTPAnswer {
         status(401, "Unauthorized", reason: "Unauthorized", message: "Unauthorized")
     }
 
-    /// - Parameters:
-    ///   - verb: `get`, `list` or `create`.
-    ///   - resource: `pods`, or `pods/portforward`.
-    static func forbidden(
-        user: String,
-        verb: String,
-        resource: String,
-        name: String,
-        namespace: String
-    ) -> HTTPAnswer {
-        let subject = name.isEmpty ? "pods is forbidden" : "pods \"\(name)\" is forbidden"
-        var details: [(String, JSON)] = name.isEmpty ? [] : [("name", .string(name))]
-        details.append(("kind", "pods"))
+    /// - Parameter verb: `get`, `list`, `watch` or `create`.
+    static func forbidden(user: String, verb: String, _ path: ResourcePath) -> HTTPAnswer {
+        let type = path.type
+        let subject = path.name.isEmpty ? type.resource : "\(type.resource) \"\(path.name)\""
+        let scope =
+            path.namespace.isEmpty ? "at the cluster scope" : "in the namespace \"\(path.namespace)\""
         var answer = status(
             403,
             "Forbidden",
             reason: "Forbidden",
-            message: "\(subject): User \"\(user)\" cannot \(verb) resource \"\(resource)\" "
-                + "in API group \"\" in the namespace \"\(namespace)\"",
-            details: .object(details)
+            message: "\(subject) is forbidden: User \"\(user)\" cannot \(verb) resource "
+                + "\"\(path.resource)\" in API group \"\(type.group)\" \(scope)",
+            details: details(path)
         )
         answer.fields.append("X-Content-Type-Options", "nosniff")
         return answer
     }
 
-    /// - Parameter kind: the plural, such as `pods`.
-    static func notFound(kind: String, name: String) -> HTTPAnswer {
+    /// What an API server since 1.35 says to a WebSocket of a user who may `get` and may not `create`.
+    static func forbiddenWithoutReason(_ path: ResourcePath) -> HTTPAnswer {
+        status(
+            403,
+            "Forbidden",
+            reason: "Forbidden",
+            message: "\(path.type.resource) \"\(path.name)\" is forbidden: ",
+            details: details(path)
+        )
+    }
+
+    /// A path that is no object's.
+    static func forbiddenPath(user: String, _ path: String) -> HTTPAnswer {
+        var answer = status(
+            403,
+            "Forbidden",
+            reason: "Forbidden",
+            message: "forbidden: User \"\(user)\" cannot get path \"\(path)\"",
+            details: [:]
+        )
+        answer.fields.append("X-Content-Type-Options", "nosniff")
+        return answer
+    }
+
+    static func notFound(_ path: ResourcePath) -> HTTPAnswer {
         status(
             404,
             "Not Found",
             reason: "NotFound",
-            message: "\(kind) \"\(name)\" not found",
-            details: .strings([("name", name), ("kind", kind)])
+            message: "\(path.type.resource) \"\(path.name)\" not found",
+            details: details(path)
         )
+    }
+
+    private static func details(_ path: ResourcePath) -> JSON {
+        var members: [(String, String)] = path.name.isEmpty ? [] : [("name", path.name)]
+        if !path.type.group.isEmpty { members.append(("group", path.type.group)) }
+        return .strings(members + [("kind", path.type.plural)])
     }
 
     static var resourceNotFound: HTTPAnswer {
@@ -91,6 +113,20 @@ extension HTTPAnswer {
         )
     }
 
+    /// A WebSocket that offers no subprotocol that is known.
+    static var webSocketRefused: HTTPAnswer {
+        HTTPAnswer(status: 403, reason: "Forbidden", fields: [:], body: "", closes: true)
+    }
+
+    /// A watch that is to begin before what is remembered, as one of its events.
+    static let versionTooOld: JSON = [
+        "type": "ERROR",
+        "object": [
+            "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Failure",
+            "message": "too old resource version", "reason": "Expired", "code": 410,
+        ],
+    ]
+
     /// A WebSocket upgrade by another method than GET.
     static var upgradeNotByGet: HTTPAnswer {
         var answer = text(405, "Method Not Allowed", "Method Not Allowed\n")
@@ -99,12 +135,15 @@ extension HTTPAnswer {
     }
 
     /// A GET that offers no subprotocol for tunnels: servers then look for channels and miss their ports.
-    static var portRequired: HTTPAnswer {
+    static var portRequired: HTTPAnswer { plainBadRequest("query parameter \"port\" is required") }
+
+    /// What the handler of WebSocket channels does not like, as text.
+    static func plainBadRequest(_ text: String) -> HTTPAnswer {
         HTTPAnswer(
             status: 400,
             reason: "Bad Request",
             fields: ["Content-Type": "text/plain; charset=utf-8"],
-            body: "query parameter \"port\" is required"
+            body: text
         )
     }
 

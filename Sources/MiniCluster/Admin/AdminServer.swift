@@ -4,9 +4,13 @@ import FastForward
 ///
 ///     GET  /stats
 ///     POST /cut?tunnel=all&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
-///          /answer?status=normal|500|garbage|hang        /create?pod=NAME      /delete?pod=NAME
+///          /answer?status=normal|401|500|garbage|hang
+///          /create?pod=NAME&labels=app=web,tier=x      /delete?pod=NAME      /ready?pod=NAME&on=0
 ///          /frames?bytes=N (the most payload in a frame; without bytes: no limit)
 ///          /phase?pod=NAME&phase=Pending|Running|Succeeded|Failed
+///          /rotate (new tokens; the old ones get 401)   /rotate?seconds=N (the new ones too, after so long)
+///
+/// Pods are of the namespace `default`, or of `&namespace=NAME`.
 final class AdminServer {
     private let listener: Listener
     let url: String
@@ -80,19 +84,20 @@ private final class AdminConnection: TransportOwner {
         if path == "/stats" { return .json(statistics) }
         guard request.method == "POST" else { return .text(405, "Method Not Allowed", "POST it\n") }
         let isOn = query["on"] != "0"
-        let pod = query["pod"].flatMap { cluster.pod(named: $0) }
+        let namespace = query["namespace"] ?? "default"
+        let pod = query["pod"].flatMap { cluster.store.pod(named: $0, in: namespace) }
         switch path {
-        case "/cut": for tunnel in cluster.allTunnels { tunnel.cut(byReset: query["how"] != "fin") }
-        case "/goaway": for tunnel in cluster.allTunnels { tunnel.goAway() }
+        case "/cut": for tunnel in cluster.allUpgraded { tunnel.cut(byReset: query["how"] != "fin") }
+        case "/goaway": for tunnel in cluster.allUpgraded { tunnel.goAway() }
         case "/drop-pings": cluster.failures.dropsPings = isOn
         case "/stall":
             cluster.failures.stallsTunnels = isOn
-            for tunnel in cluster.allTunnels { tunnel.applyStall() }
+            for tunnel in cluster.allUpgraded { tunnel.applyStall() }
         case "/frames":
             cluster.frameBytesMax = query["bytes"].flatMap { Int($0) }.map { max(1, $0) }
         case "/answer":
             guard let answer = Failures.Answer(rawValue: query["status"] ?? "normal") else {
-                return .text(400, "Bad Request", "status: normal, 500, garbage or hang\n")
+                return .text(400, "Bad Request", "status: normal, 401, 500, garbage or hang\n")
             }
             cluster.failures.answer = answer
         case "/phase":
@@ -103,24 +108,44 @@ private final class AdminConnection: TransportOwner {
         case "/delete":
             guard let pod else { return .text(400, "Bad Request", "pod: one that exists\n") }
             cluster.delete(pod)
+        case "/ready":
+            guard let pod else { return .text(400, "Bad Request", "pod: one that exists\n") }
+            pod.setReady(isOn)
+            cluster.store.update(pod)
         case "/create":
-            guard pod == nil, let name = query["pod"], (try? cluster.create(name)) != nil else {
+            guard pod == nil, let name = query["pod"], create(name, in: namespace, query["labels"]) else {
                 return .text(400, "Bad Request", "pod: a name that is free\n")
+            }
+        case "/rotate":
+            do { try cluster.rotateTokens(expiringIn: query["seconds"].flatMap { UInt64($0) }) } catch {
+                return .text(500, "Internal Server Error", "\(error)\n")
             }
         default: return .text(404, "Not Found", "404 page not found\n")
         }
         return .text(200, "OK", "done\n")
     }
 
+    private func create(_ name: String, in namespace: String, _ labels: String?) -> Bool {
+        let pairs = (labels ?? "app=demo").split(separator: ",").map { $0.split(separator: "=") }
+        let declaration = PodDeclaration(
+            name: name,
+            namespace: namespace,
+            labels: pairs.filter { $0.count == 2 }.map { (String($0[0]), String($0[1])) },
+            ageSeconds: 0,
+            readySeconds: 0
+        )
+        return (try? cluster.add(declaration)) != nil
+    }
+
     private var statistics: JSON {
         let statistics = cluster.statistics
-        let tunnels = cluster.allTunnels
+        let tunnels = cluster.allUpgraded
         return [
             "tunnels": .number(tunnels.count),
             "tunnelsTLS": .array(
                 Set(tunnels.map { $0.connection.negotiatedTLS }).sorted().map { .string($0) }
             ),
-            "streams": .number(tunnels.reduce(0) { $0 + $1.pairs.streamCount }),
+            "streams": .number(tunnels.reduce(0) { $0 + $1.streamCount }),
             "tunnelsOpened": .number(statistics.tunnelsOpened), "requests": .number(statistics.requests),
             "connections": .number(statistics.connectionsOpened),
             "connectionsFailed": .number(statistics.connectionsFailed),

@@ -11,24 +11,67 @@ final class Pod {
     }
 
     let name: String
-    /// The value of the label `app`, by which the service finds its pods.
-    let label: String
+    let namespace: String
+    let labels: [(String, String)]
+    let owner: (type: APIType, name: String)?
+    let ports: [PortDeclaration]
+    let initPorts: [PortDeclaration]
+    let restarts: Int
+    /// When it was made, as Kubernetes writes it.
+    let created: String
+    /// When its deletion began.
+    let deleted: String?
     /// Unlike that of any other pod, also of an earlier one of this name.
     let uid: String
     let containerID: String
     /// The container runtime's name, as it stands in front of the container's id in the pod's status.
     let runtimeName: String
+    /// Whether a process is to stand behind it.
+    let hasProcess: Bool
+    /// Whether a node has taken it.
+    let hasNode: Bool
+
     fileprivate(set) var address = ""
-    var phase = Phase.pending
+    var phase: Phase
+    /// Since when ``isReady`` is what it is.
+    private(set) var readySince: String
+    var resourceVersion = 0
+    private var wantsToBeReady: Bool
     fileprivate var process: ChildProcess?
     fileprivate var attemptsLeft = 20
 
-    init(name: String, label: String = "demo", dialect: RuntimeDialect) {
-        self.name = name
-        self.label = label
+    init(_ declaration: PodDeclaration, dialect: RuntimeDialect) {
+        name = declaration.name
+        namespace = declaration.namespace
+        labels = declaration.labels
+        owner = declaration.owner
+        ports = declaration.ports
+        initPorts = declaration.initPorts
+        restarts = declaration.restarts
+        created = Host.timestamp(secondsAgo: declaration.ageSeconds)
+        readySince = Host.timestamp(secondsAgo: declaration.readySeconds)
+        deleted = declaration.deletedSeconds.map { Host.timestamp(secondsAgo: $0) }
+        wantsToBeReady = declaration.isReady
         runtimeName = dialect.runtimeName
         uid = Self.randomHexadecimal(digits: 32, dashesAt: [8, 12, 16, 20])
         containerID = Self.randomHexadecimal(digits: 64, dashesAt: [])
+        switch declaration.life {
+        case .pending: (phase, hasNode, hasProcess) = (.pending, false, false)
+        case .starting: (phase, hasNode, hasProcess) = (.pending, true, false)
+        case .running: (phase, hasNode, hasProcess) = (.pending, true, true)
+        case .succeeded: (phase, hasNode, hasProcess) = (.succeeded, true, false)
+        case .failed: (phase, hasNode, hasProcess) = (.failed, true, false)
+        }
+    }
+
+    var isReady: Bool { phase == .running && wantsToBeReady }
+    var isBeingDeleted: Bool { deleted != nil }
+
+    /// Lets a pod that runs pass its readiness probe, or fail it.
+    func setReady(_ isReady: Bool) {
+        guard isReady != wantsToBeReady else { return }
+        wantsToBeReady = isReady
+        readySince = Host.timestamp()
     }
 
     private static func randomHexadecimal(digits: Int, dashesAt: Set<Int>) -> String {

@@ -11,7 +11,7 @@ import FastForward
 ///
 /// *Pressure*. Pods are not read while more than ``backlogMarks`` says waits for the client. The tunnel is not read while
 /// one of its workers' queues is full (``FrameWorker``); what was decrypted by then, at most two batches, is held.
-final class Tunnel: SecureConnectionUser {
+final class Tunnel: UpgradedConnection {
     /// What a client asks for that wants SPDY in WebSocket messages.
     static let subprotocol = "SPDY/3.1+portforward.k8s.io"
     /// How much waits for the client before the client itself is read no more: its PINGs and opens ask for answers.
@@ -65,7 +65,7 @@ final class Tunnel: SecureConnectionUser {
         self.isWebSocket = isWebSocket
         output = TunnelOutput(connection: connection, isWebSocket: isWebSocket)
         pairs.tunnel = self
-        connection.cluster.tunnelOpened(self)
+        connection.cluster.upgradedOpened(self)
         applyStall()
     }
 
@@ -93,7 +93,7 @@ final class Tunnel: SecureConnectionUser {
         for index in workers.indices { workers[index].removeAll() }
         frameUnderWay = .none
         pairs.closeAll()
-        cluster.tunnelClosed(self)
+        cluster.upgradedClosed(self)
     }
 
     // MARK: Parsing
@@ -361,6 +361,8 @@ final class Tunnel: SecureConnectionUser {
         output.sendHalfFrame()
         byReset ? connection.transport.closeWithReset() : connection.transport.close()
     }
+
+    var streamCount: Int { pairs.streamCount }
 
     /// Obeys the switch that stalls tunnels.
     func applyStall() {

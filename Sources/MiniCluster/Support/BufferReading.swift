@@ -56,6 +56,8 @@ extension WriteQueue {
 }
 
 extension ByteBuffer {
+    func byte(at offset: Int) -> UInt8 { bytes.byte(at: offset) }
+
     mutating func append(_ range: Range<Int>, of other: borrowing ByteBuffer) {
         append(other.bytes.extracting(range))
     }
@@ -69,4 +71,8 @@ extension NumberReader {
 
 extension [UInt8] {
     init(copying buffer: borrowing ByteBuffer) { self.init(copying: buffer.bytes) }
+
+    init(copying range: Range<Int>, of buffer: borrowing ByteBuffer) {
+        self.init(copying: buffer.bytes.extracting(range))
+    }
 }

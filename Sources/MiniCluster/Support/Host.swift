@@ -10,7 +10,21 @@ enum Host {
     }
 
     /// The time of day as Kubernetes writes it, such as `2026-11-24T22:04:28Z`.
-    static func timestamp() -> String { Date.now.formatted(.iso8601) }
+    ///
+    /// - Parameter secondsAgo: negative for a time to come.
+    static func timestamp(secondsAgo: Int = 0) -> String {
+        Date.now.addingTimeInterval(-Double(secondsAgo)).formatted(.iso8601)
+    }
+
+    /// `path` from the root on.
+    static func absolutePath(_ path: String) -> String {
+        path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+    }
+
+    /// The bytes that a base64 text stands for; nil: it is none.
+    static func bytes(ofBase64 text: [UInt8]) -> [UInt8]? {
+        Data(base64Encoded: Data(text)).map { [UInt8]($0) }
+    }
 
     /// Makes a directory, unless it is there.
     static func makeDirectory(_ path: String) throws(FileError) {
