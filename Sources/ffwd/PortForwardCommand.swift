@@ -84,7 +84,6 @@ struct PortForwardCommand: ParsableCommand {
             currentDirectory: currentDirectory
         )
         let access = try ClusterAccess(loading: loader, flags: cluster.flags)
-        try refuseWhatIsNotCarried(access)
         let addresses = address.flatMap { $0.split(separator: ",").map(String.init) }
         var request = Forwarder.Request(
             access: access,
@@ -146,17 +145,5 @@ extension PortForwardCommand {
         _ arguments: [String]
     ) throws -> Command {
         try command.parse(arguments)
-    }
-
-    /// Refuses what the connections do not do yet, rather than go on as somebody else.
-    private func refuseWhatIsNotCarried(_ access: ClusterAccess) throws(KubeconfigError) {
-        let entry = access.contextName.isEmpty ? "the command" : "context \"\(access.contextName)\""
-        if case .exec(let cache) = access.credential {
-            throw .unsupported(
-                feature: "a credential plugin (exec: \(cache.plugin.command))",
-                entry: entry,
-                advice: "pass what it prints with --token"
-            )
-        }
     }
 }
