@@ -1,5 +1,6 @@
 // What Swift cannot import of libuv and of the socket calls that libuv has no name for.
 #pragma once
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
@@ -10,12 +11,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -120,4 +123,59 @@ static inline int ffwd_diag_is_owned(
     const struct inet_diag_msg *message = (const void *)NLMSG_DATA(&answer.header);
     *unread = message->idiag_rqueue;
     return message->idiag_inode != 0;
+}
+
+// The environment of this process.
+static inline char **ffwd_environment(void) {
+    extern char **environ;
+    return environ;
+}
+
+// Whether this process may run a file: 0, or a negated errno. As Go's os/exec decides it.
+static inline int ffwd_is_executable(const char *path) {
+    struct stat status;
+    if (stat(path, &status) != 0) return -errno;
+    if (S_ISDIR(status.st_mode)) return -EISDIR;
+    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}
+
+// The parent of a process, as /proc tells it; 0 where it does not.
+static inline pid_t ffwd_parent(pid_t process) {
+    char text[512], path[32];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t count = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (count <= 0) return 0;
+    text[count] = 0;
+    // The name, in brackets, may hold anything; state and parent follow.
+    const char *name_end = strrchr(text, ')');
+    int parent = 0;
+    return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+// Sends a signal to a process and to all that descend from it now; what was given up to init is left alone.
+static inline void ffwd_kill_tree(pid_t root, int number) {
+    // A plugin is a handful of processes; more than these are not looked for.
+    enum { processes_max = 256 };
+    pid_t tree[processes_max] = {root};
+    int count = 1;
+    // /proc is in no order that helps: until a pass finds nobody new.
+    for (int before = 0; before < count && count < processes_max;) {
+        before = count;
+        DIR *directory = opendir("/proc");
+        if (!directory) break;
+        for (struct dirent *entry; (entry = readdir(directory)) && count < processes_max;) {
+            pid_t process = atoi(entry->d_name), parent = process > 0 ? ffwd_parent(process) : 0;
+            int is_child = 0, is_known = 0;
+            for (int i = 0; i < count && parent > 0; i++) {
+                is_child = is_child || tree[i] == parent;
+                is_known = is_known || tree[i] == process;
+            }
+            if (is_child && !is_known) tree[count++] = process;
+        }
+        closedir(directory);
+    }
+    for (int i = 0; i < count; i++) kill(tree[i], number);
 }

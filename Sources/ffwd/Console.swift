@@ -23,6 +23,9 @@ final class Console {
             error(Self.listenText(localPort: localPort, remotePort: remotePort, errors))
         case .ready:
             break
+        case .failed(.upstream(.credential(let problem))):
+            // A plugin's hint may have several lines, which are escaped already.
+            StandardStreams.write(problem.terminalText + "\n", to: .error)
         case .failed(let failure):
             error("\(failure)")
         case .accepted(let localPort):

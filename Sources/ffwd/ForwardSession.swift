@@ -40,6 +40,8 @@ final class ForwardSession {
         ProcessLimits.raiseOpenFiles()
         forwarder?.start()
         loop.run()
+        // Bounded: a plugin that does not end is killed.
+        while forwarder?.isPluginAlive ?? false { loop.runOnce() }
         console.close()
         switch end {
         case .status(let status): exit(status)

@@ -101,7 +101,6 @@ struct PortForwardCommand: ParsableCommand {
             currentDirectory: currentDirectory
         )
         let access = try ClusterAccess(loading: loader, flags: cluster.flags)
-        try refuseWhatIsNotCarried(access)
         guard let limits = TunnelLimits(tunnels: tunnels.bounds, memoryBytes: memoryLimit.bytes) else {
             throw UsageError.memoryLimit(memoryLimit, tunnels)
         }
@@ -172,17 +171,5 @@ extension PortForwardCommand {
         _ arguments: [String]
     ) throws -> Command {
         try command.parse(arguments)
-    }
-
-    /// Refuses what the connections do not do yet, rather than go on as somebody else.
-    private func refuseWhatIsNotCarried(_ access: ClusterAccess) throws(KubeconfigError) {
-        let entry = access.contextName.isEmpty ? "the command" : "context \"\(access.contextName)\""
-        if case .exec(let cache) = access.credential {
-            throw .unsupported(
-                feature: "a credential plugin (exec: \(cache.plugin.command))",
-                entry: entry,
-                advice: "pass what it prints with --token"
-            )
-        }
     }
 }

@@ -29,16 +29,17 @@ package final class APIRequest: UpstreamConnection {
         self.path = path
         self.limitBytes = limitBytes
         self.handler = handler
-        super.init(loop: loop, endpoint: endpoint)
+        super.init(
+            loop: loop,
+            endpoint: endpoint,
+            openTimeout: endpoint.requestTimeout ?? UpstreamConnection.openTimeout
+        )
         openUpstream()
     }
 
     package override func upstreamOpened() {
         do throws(UpstreamError) {
-            var fields: HTTPFields
-            do throws(KubeconfigError) { fields = try endpoint.requestFields(at: loop.now) } catch {
-                throw UpstreamError.credential(error)
-            }
+            var fields = requestFields
             fields.append("Accept", "application/json")
             fields.append("Connection", "close")
             try sendRequest(HTTPRequestHead(method: "GET", target: path.description, fields: fields))
@@ -108,6 +109,13 @@ package final class APIRequest: UpstreamConnection {
     }
 
     private func finishWithAnswer() {
+        if head?.status == 401, reopenAfterRefusal() {
+            headReader = HTTPResponseHeadReader()
+            head = nil
+            bodyReader = nil
+            body = []
+            return
+        }
         finish(.success(Answer(status: head?.status ?? 0, body: body)))
     }
 

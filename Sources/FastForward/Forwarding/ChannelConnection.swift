@@ -74,7 +74,7 @@ package final class ChannelConnection: Carrier, TurnWork {
                 local?.attach(self, slot: 0)
             }
         } catch {
-            over(.reported("\(error)"))
+            if !isTriedAgain(error) { over(.reported("\(error)")) }
             return
         }
         do throws(TunnelError) {
@@ -100,6 +100,13 @@ package final class ChannelConnection: Carrier, TurnWork {
             return
         }
         flushLocal(&batch)
+    }
+
+    /// Whether the upgrade is sent once more, with a fresh credential.
+    private func isTriedAgain(_ error: UpstreamError) -> Bool {
+        guard !answer.isAccepted, error.isUnauthorized, reopenAfterRefusal() else { return false }
+        answer = UpgradeAnswer(upgrade: upgrade)
+        return true
     }
 
     private func flushLocal(_ batch: inout ByteBuffer) {
@@ -200,7 +207,9 @@ package final class ChannelConnection: Carrier, TurnWork {
     }
 
     package override func upstreamEnded(_ error: UpstreamError) {
-        over(answer.isAccepted ? core.cut() : .reported("\(answer.reason(ofEnd: error, pod: pod))"))
+        let reason = answer.reason(ofEnd: error, pod: pod)
+        if isTriedAgain(reason) { return }
+        over(answer.isAccepted ? core.cut() : .reported("\(reason)"))
     }
 
     /// The connection is over; nil: completely.

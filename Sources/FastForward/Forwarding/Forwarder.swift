@@ -266,5 +266,9 @@ package final class Forwarder {
         tunnels?.close()
         departures.close()
         heldEnds.close()
+        endpoint?.close()
     }
+
+    /// Whether a credential plugin's process may still be there; ``close()`` ends it in later turns.
+    package var isPluginAlive: Bool { endpoint?.isPluginAlive ?? false }
 }

@@ -7,7 +7,7 @@ package struct ProxyFailure: Error, CustomStringConvertible {
         case tls(TLSError)
         /// The proxy said no, or what is not understood.
         case exchange(ProxyError)
-        case timedOut(waitingFor: String, seconds: UInt64)
+        case timedOut(waitingFor: String, within: TimeSpan)
         /// The proxy ended the connection without an answer.
         case ended
     }
@@ -30,7 +30,7 @@ package struct ProxyFailure: Error, CustomStringConvertible {
                 + "(certificate-authority in the kubeconfig is who is trusted, for the proxy too)"
         case .tls(let error): "failed: \(error) (does it speak TLS at this port?)"
         case .exchange(let error): "\(error)"
-        case .timedOut(let what, let seconds): "gave no \(what) within \(seconds) s"
+        case .timedOut(let what, let span): "gave no \(what) within \(span.text)"
         case .ended: "ended the connection without an answer (check its URL's scheme and port)"
         }
     }

@@ -16,11 +16,17 @@ final class ProxyLeg {
     private var exchange: ProxyExchange
     private var hasStarted = false
 
-    init(with proxy: UpstreamProxy, of endpoint: UpstreamEndpoint, loop: EventLoop) throws(TLSError) {
-        let destination = ProxyDestination(host: endpoint.server.host, port: endpoint.server.port)
+    /// - Parameter context: for a proxy that wants TLS.
+    init(
+        with proxy: UpstreamProxy,
+        to server: ServerURL,
+        tls context: TLSContext?,
+        loop: EventLoop
+    ) throws(TLSError) {
+        let destination = ProxyDestination(host: server.host, port: server.port)
         exchange = ProxyExchange(with: proxy, to: destination, userAgent: Product.userAgent)
         pool = loop.pool
-        guard proxy.scheme == .https, let context = endpoint.proxyTLS else {
+        guard proxy.scheme == .https, let context else {
             tls = nil
             plaintext = loop.receiveBox
             return

@@ -139,7 +139,7 @@ package final class Tunnel: Carrier, TurnWork {
                     return
                 }
             } catch {
-                fail(error)
+                if !isTriedAgain(error) { fail(error) }
                 return
             }
             openTimeoutSatisfied()
@@ -148,6 +148,13 @@ package final class Tunnel: Carrier, TurnWork {
             owner?.tunnelOpened(self)
         }
         receiveFrames(&batch, from: &cursor)
+    }
+
+    /// Whether the upgrade is sent once more, with a fresh credential.
+    private func isTriedAgain(_ error: UpstreamError) -> Bool {
+        guard !answer.isAccepted, error.isUnauthorized, reopenAfterRefusal() else { return false }
+        answer = UpgradeAnswer(upgrade: upgrade)
+        return true
     }
 
     // MARK: From the pod
@@ -500,11 +507,11 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     package override func upstreamEnded(_ error: UpstreamError) {
-        tearDown(answer.reason(ofEnd: error, pod: pod))
+        let reason = answer.reason(ofEnd: error, pod: pod)
+        if !isTriedAgain(reason) { tearDown(reason) }
     }
 
     private func tearDown(_ error: UpstreamError) {
-        if case .refused(let failure) = error, failure.isUnauthorized { endpoint.credentialWasRefused() }
         timer?.close()
         timer = nil
         parkedTimer?.close()

@@ -5,17 +5,22 @@
 /// server, what the subclass sends is encrypted at once and leaves with ``flushUpstream()``, once per turn or when
 /// a good deal has gathered.
 ///
+/// Before anything else the endpoint is asked for what to show the server, for which a credential plugin may have to
+/// run first; there is no time limit on that. A server that does not take it (401) is asked once more with a fresh one.
+///
 /// Where the endpoint names a proxy, that is looked up and connected to instead, and a ``ProxyLeg`` goes before
 /// TLS with the server; it stays only where it has TLS of its own.
 package class UpstreamConnection: TransportOwner {
     /// How long resolving, connecting, a proxy, TLS and the first answer may take together.
+    ///
+    /// A plugin's time does not count.
     package static let openTimeout = TimeSpan.seconds(10)
     /// Ciphertext that is gathered before it is written even within a turn, in bytes.
     private static let gatheredBytesMax = 256 * 1024
     /// The silence after which the kernel asks whether the server is there, in seconds.
     private static let keepAliveSeconds: UInt32 = 15
 
-    private enum Phase { case idle, resolving, connecting, passing, handshaking, open, closed }
+    private enum Phase { case idle, preparing, resolving, connecting, passing, handshaking, open, closed }
 
     package let loop: EventLoop
     package let endpoint: UpstreamEndpoint
@@ -26,10 +31,19 @@ package class UpstreamConnection: TransportOwner {
     private var leg: ProxyLeg?
     private var tls: TLSSession?
     private var openTimer: LoopTimer?
+    private var preparation: CredentialSource.Ticket?
+    private var identity: UpstreamIdentity?
+    private var hasReopened = false
+    private let openTimeout: TimeSpan
 
-    package init(loop: EventLoop, endpoint: UpstreamEndpoint) {
+    package init(
+        loop: EventLoop,
+        endpoint: UpstreamEndpoint,
+        openTimeout: TimeSpan = UpstreamConnection.openTimeout
+    ) {
         self.loop = loop
         self.endpoint = endpoint
+        self.openTimeout = openTimeout
     }
 
     // MARK: What a subclass decides
@@ -59,11 +73,29 @@ package class UpstreamConnection: TransportOwner {
     /// Starts to connect; ``upstreamOpened()`` or ``upstreamEnded(_:)`` follows in a later turn.
     package final func openUpstream() {
         precondition(phase == .idle, "a connection is opened once")
-        phase = .resolving
+        prepare()
+    }
+
+    private final func prepare() {
+        phase = .preparing
         // Strong, until the answer or the end: see ``Tunnel`` on weak references.
+        preparation = endpoint.prepare(on: loop) { result in
+            self.preparation = nil
+            switch result {
+            case .success(let identity):
+                self.identity = identity
+                self.resolve()
+            case .failure(let error): self.endLater(error)
+            }
+        }
+    }
+
+    private final func resolve() {
+        phase = .resolving
+        openTimeoutSatisfied()
         let timer = LoopTimer(loop: loop) { self.openTimedOut() }
         openTimer = timer
-        timer.schedule(at: loop.now + Self.openTimeout)
+        timer.schedule(at: loop.now + openTimeout)
         // A server's name behind a proxy may mean nothing here: the proxy resolves it.
         let host = endpoint.proxy?.host ?? endpoint.server.host
         let port = endpoint.proxy?.port ?? endpoint.server.port
@@ -85,6 +117,22 @@ package class UpstreamConnection: TransportOwner {
         }
     }
 
+    /// Opens the connection once more, where the server did not take what it was shown (401) and there may be something
+    /// better.
+    ///
+    /// - Returns: whether it is being opened: forget the answer, and go on as after ``openUpstream()``.
+    package final func reopenAfterRefusal() -> Bool {
+        guard let identity, endpoint.wasRefused(identity), !hasReopened else { return false }
+        hasReopened = true
+        release()
+        phase = .preparing
+        // In a later turn: this may be in the middle of a batch.
+        let timer = LoopTimer(loop: loop) { self.prepare() }
+        openTimer = timer
+        timer.schedule(at: loop.now)
+        return true
+    }
+
     /// The first answer has come: no more hurry.
     package final func openTimeoutSatisfied() {
         openTimer?.close()
@@ -94,24 +142,23 @@ package class UpstreamConnection: TransportOwner {
     private final func openTimedOut() {
         let what =
             switch phase {
-            case .idle, .resolving: "address"
+            case .idle, .preparing, .resolving: "address"
             case .connecting: "connection"
             case .passing: leg?.awaited ?? "answer"
             case .handshaking: "TLS handshake"
             case .open, .closed: "answer"
             }
-        let seconds = Self.openTimeout.nanoseconds / 1_000_000_000
         if let proxy = endpoint.proxy, !isBeyondProxy {
-            end(proxyError(proxy, .timedOut(waitingFor: what, seconds: seconds)))
+            end(proxyError(proxy, .timedOut(waitingFor: what, within: openTimeout)))
         } else {
-            end(.timedOut(server: serverText, waitingFor: what, seconds: seconds))
+            end(.timedOut(server: serverText, waitingFor: what, within: openTimeout))
         }
     }
 
     /// Whether what fails now is the server's affair, not a proxy's.
     private final var isBeyondProxy: Bool {
         switch phase {
-        case .idle, .resolving, .connecting, .passing: false
+        case .idle, .preparing, .resolving, .connecting, .passing: false
         case .handshaking, .open, .closed: true
         }
     }
@@ -177,7 +224,9 @@ package class UpstreamConnection: TransportOwner {
         phase = .passing
         do throws(ProxyFailure.Cause) {
             let leg: ProxyLeg
-            do throws(TLSError) { leg = try ProxyLeg(with: proxy, of: endpoint, loop: loop) } catch {
+            do throws(TLSError) {
+                leg = try ProxyLeg(with: proxy, to: endpoint.server, tls: identity?.proxyTLS, loop: loop)
+            } catch {
                 throw ProxyFailure.Cause.tls(error)
             }
             self.leg = leg
@@ -190,7 +239,7 @@ package class UpstreamConnection: TransportOwner {
 
     /// The bytes are the server's from here on; `input` is where they come.
     private final func startSession(over input: BufferBox) {
-        guard let context = endpoint.tls else {
+        guard let context = identity?.tls else {
             phase = .open
             upstreamOpened()
             flushUpstream()
@@ -232,24 +281,26 @@ package class UpstreamConnection: TransportOwner {
     /// Takes what was read to the proxy or, through its TLS, to the server.
     private final func received(through leg: ProxyLeg, of proxy: UpstreamProxy) {
         defer { leg.endTurn() }
+        // The connection may be closed, or opened anew, by what comes.
+        let link = self.link
         do throws(ProxyFailure.Cause) {
             if phase == .passing, let link {
                 try leg.start(&link.output)
                 link.flush()
             }
             var outcome = TLSSession.ReadOutcome.filled
-            while outcome == .filled, phase != .closed {
+            while outcome == .filled, self.link === link {
                 do throws(TLSError) { outcome = try leg.read() } catch { throw ProxyFailure.Cause.tls(error) }
                 if phase == .passing, let link {
                     let isOpen = try leg.pass(&link.output)
                     link.flush()
                     if isOpen { proxyPassed(leg) }
                 }
-                if isBeyondProxy, phase != .closed, !leg.plaintext.buffer.isEmpty {
+                if isBeyondProxy, self.link === link, !leg.plaintext.buffer.isEmpty {
                     receivedFromServer(leg.plaintext)
                 }
             }
-            if outcome == .ended, phase != .closed { receivedEnd(nil) }
+            if outcome == .ended, self.link === link { receivedEnd(nil) }
         } catch {
             link?.flush()
             end(proxyError(proxy, error))
@@ -343,11 +394,12 @@ package class UpstreamConnection: TransportOwner {
 
     /// Sends the request for an upgrade, with the fields that every request has.
     package final func sendRequest(_ upgrade: TunnelUpgrade, _ path: APIPath) throws(UpstreamError) {
-        let fields: HTTPFields
-        do throws(KubeconfigError) { fields = try endpoint.requestFields(at: loop.now) } catch {
-            throw .credential(error)
-        }
-        try sendRequest(upgrade.request(target: path.description, fields: fields))
+        try sendRequest(upgrade.request(target: path.description, fields: requestFields))
+    }
+
+    /// The fields that every request has, with what this connection shows the server.
+    package final var requestFields: HTTPFields {
+        identity.map { endpoint.requestFields($0) } ?? [:]
     }
 
     /// Sends a request.
@@ -420,6 +472,8 @@ package class UpstreamConnection: TransportOwner {
     private final func release() {
         phase = .closed
         openTimeoutSatisfied()
+        if let preparation { endpoint.cancel(preparation) }
+        preparation = nil
         lookup?.cancel()
         lookup = nil
         abandonLink()

@@ -14,7 +14,7 @@ package enum UpstreamError: Error, CustomStringConvertible {
     /// The server broke the tunnel's protocol.
     case tunnel(server: String, TunnelError)
     /// The server said nothing for too long.
-    case timedOut(server: String, waitingFor: String, seconds: UInt64)
+    case timedOut(server: String, waitingFor: String, within: TimeSpan)
     /// The server ended the connection. `during`: what was going on.
     case ended(server: String, during: String)
     /// The server closed the tunnel and may have said why.
@@ -36,6 +36,12 @@ package enum UpstreamError: Error, CustomStringConvertible {
         }
     }
 
+    /// Whether the server did not take the credential (401).
+    var isUnauthorized: Bool {
+        guard case .refused(let failure) = self else { return false }
+        return failure.isUnauthorized
+    }
+
     package var description: String {
         switch self {
         case .network(let server, let error) where error.code == LoopError.connectionRefused:
@@ -54,8 +60,8 @@ package enum UpstreamError: Error, CustomStringConvertible {
             failure.upgradeText
         case .tunnel(let server, let error):
             "\(server) broke the tunnel's protocol: \(error)"
-        case .timedOut(let server, let what, let seconds):
-            "Unable to connect to the server: no \(what) from \(server) within \(seconds) s"
+        case .timedOut(let server, let what, let span):
+            "Unable to connect to the server: no \(what) from \(server) within \(span.text)"
         case .ended(let server, let phase):
             "\(server) ended the connection during the \(phase)"
         case .closed(let server, let code, let reason):

@@ -9,44 +9,104 @@ package struct ClientIdentity: Hashable, Sendable {
     package let keyPEM: Redacted<[UInt8]>
 }
 
-/// What goes into the `Authorization` header of every request.
+/// What one connection shows the server.
+package struct IssuedCredential: Equatable, Sendable {
+    /// By which it is refused: another one of the same credential has another number.
+    package let number: Int
+    /// The value of the `Authorization` header.
+    package var authorization: Redacted<String>?
+    /// The certificate that a plugin gave.
+    package var identity: ClientIdentity?
+    /// Whether it was made for the one who asked, so that another one would be no better.
+    package var isFresh = false
+}
+
+/// How a user proves who he is, but for the certificate of a kubeconfig.
 package enum Credential: Equatable, Sendable {
     case none
     case bearer(Redacted<String>)
     case tokenFile(TokenFile)
     case basic(username: String, password: Redacted<String>)
-    /// What a plugin gives; the driver runs it and keeps the cache up to date.
+    /// What a plugin gives; the driver runs it.
     case exec(ExecCredentialCache)
 
-    /// The header's value at `now`, reading a token file where it is due.
-    package mutating func authorization(at now: Instant) throws(KubeconfigError) -> Redacted<String>? {
+    package enum Verdict: Equatable, Sendable {
+        case use(IssuedCredential)
+        /// Run the plugin, then call ``Credential/pluginEnded(_:)``.
+        case run(ExecPlugin)
+        /// The plugin is being run; what it gives is for all who wait.
+        case wait
+    }
+
+    /// Asks for what to show at `now`, reading a token file where it is due.
+    ///
+    /// - Parameter wallTime: the same moment by the clock in which plugins tell when a credential expires.
+    package mutating func request(at now: Instant, wallTime: UnixTime) throws(KubeconfigError) -> Verdict {
         switch self {
-        case .none: return nil
-        case .bearer(let token): return Redacted("Bearer \(token.revealed)")
+        case .none: return .use(IssuedCredential(number: 0))
+        case .bearer(let token):
+            return .use(IssuedCredential(number: 0, authorization: Redacted("Bearer \(token.revealed)")))
         case .basic(let username, let password):
             // RFC 7617 §2.
             let pair = Data("\(username):\(password.revealed)".utf8).base64EncodedString()
-            return Redacted("Basic \(pair)")
-        case .exec(let cache):
-            guard let lease = cache.held else { throw .pluginNotRun(command: cache.plugin.command) }
-            return lease.credential.token.map { Redacted("Bearer \($0.revealed)") }
+            return .use(IssuedCredential(number: 0, authorization: Redacted("Basic \(pair)")))
         case .tokenFile(var file):
             defer { self = .tokenFile(file) }
-            return Redacted("Bearer \(try file.token(at: now).revealed)")
+            let lastRead = file.readNumber
+            let token = try file.token(at: now)
+            return .use(
+                IssuedCredential(
+                    number: file.readNumber,
+                    authorization: Redacted("Bearer \(token.revealed)"),
+                    isFresh: file.readNumber != lastRead
+                )
+            )
+        case .exec(var cache):
+            defer { self = .exec(cache) }
+            switch cache.request(at: wallTime) {
+            case .run: return .run(cache.plugin)
+            case .wait: return .wait
+            case .use(let lease): return .use(lease.issued)
+            }
         }
     }
 
-    /// Records that the server refused the credential (401): what was cached is read again.
-    package mutating func wasRefused() {
+    /// Records the end of the plugin's run; nil: it gave no credential.
+    ///
+    /// - Returns: what those who waited use, even if it has expired already.
+    package mutating func pluginEnded(_ credential: ExecCredential?) -> IssuedCredential? {
+        guard case .exec(var cache) = self else { return nil }
+        cache.finished(credential)
+        self = .exec(cache)
+        guard var issued = cache.held?.issued else { return nil }
+        issued.isFresh = true
+        return issued
+    }
+
+    /// Records that the server did not take the credential of this number (401).
+    ///
+    /// - Returns: whether the next ``request(at:wallTime:)`` may give another one.
+    package mutating func wasRefused(_ number: Int) -> Bool {
         switch self {
-        case .none, .bearer, .basic: return
+        case .none, .bearer, .basic: return false
         case .tokenFile(var file):
-            file.forget()
+            file.wasRefused(number)
             self = .tokenFile(file)
         case .exec(var cache):
-            if let lease = cache.held { cache.wasRefused(lease.number) }
+            cache.wasRefused(number)
             self = .exec(cache)
         }
+        return true
+    }
+}
+
+extension ExecCredentialCache.Lease {
+    fileprivate var issued: IssuedCredential {
+        IssuedCredential(
+            number: number,
+            authorization: credential.token.map { Redacted("Bearer \($0.revealed)") },
+            identity: credential.identity
+        )
     }
 }
 
@@ -63,6 +123,8 @@ package struct TokenFile: Equatable, Sendable {
     let entry: String
     /// The kubeconfig that names this file.
     let definedIn: String
+    /// How often a token was read from it.
+    private(set) var readNumber = 0
     private var cached: Cached?
 
     private struct Cached: Equatable, Sendable {
@@ -82,6 +144,7 @@ package struct TokenFile: Equatable, Sendable {
         do throws(KubeconfigError) {
             let token = try read()
             cached = Cached(token: token, readAt: now)
+            readNumber += 1
             return token
         } catch {
             guard let cached else { throw error }
@@ -92,6 +155,11 @@ package struct TokenFile: Equatable, Sendable {
     /// Makes the next ``token(at:)`` read the file.
     package mutating func forget() {
         cached = nil
+    }
+
+    /// Forgets the token that was read as this one, if it is still the last.
+    mutating func wasRefused(_ number: Int) {
+        if number == readNumber { forget() }
     }
 
     private func read() throws(KubeconfigError) -> Redacted<String> {

@@ -24,16 +24,7 @@ package struct ExecCredential: Equatable, Sendable {
     /// Reads all that the plugin wrote to its standard output.
     package init(output: [UInt8], of plugin: ExecPlugin) throws(ExecPluginError) {
         guard output.count <= Self.outputBytesMax else { throw .outputTooLong(bytesMax: Self.outputBytesMax) }
-        let answer: Answer
-        do throws(APIObjectError) {
-            answer = try APIObjects.decode(Answer.self, from: output)
-        } catch {
-            switch error {
-            case .tooLarge: throw .outputTooLong(bytesMax: Self.outputBytesMax)
-            case .malformed(_, let problem):
-                throw .malformed(problem: problem == "not JSON" ? "it is not JSON" : "unreadable \(problem)")
-            }
-        }
+        let answer = try Self.answer(in: output)
         guard answer.kind == "ExecCredential" else {
             throw .malformed(problem: "its kind is no ExecCredential")
         }
@@ -66,6 +57,23 @@ package struct ExecCredential: Equatable, Sendable {
         }
         guard let time = UnixTime(rfc3339: text) else { throw .badExpiration }
         expiresAt = time
+    }
+
+    private static func answer(in output: [UInt8]) throws(ExecPluginError) -> Answer {
+        do throws(APIObjectError) {
+            return try APIObjects.decode(Answer.self, from: output)
+        } catch {
+            switch error {
+            case .tooLarge: throw .outputTooLong(bytesMax: outputBytesMax)
+            case .malformed(_, let problem):
+                guard problem == "not JSON" else { throw .malformed(problem: "unreadable \(problem)") }
+                // client-go takes YAML as well.
+                guard let tree = try? YAMLTreeBuilder.tree(of: output),
+                    let answer = try? tree.decode(Answer.self)
+                else { throw .malformed(problem: "it is not JSON") }
+                return answer
+            }
+        }
     }
 
     private struct Answer: Decodable {

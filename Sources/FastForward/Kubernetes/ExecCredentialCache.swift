@@ -1,7 +1,7 @@
 // Theory of operation: a plugin may take seconds, ask a person, or cost money, so it runs only where there is no
 // credential that might be good, and once for all who wait. Whoever needs a credential asks; the answer is one to
 // use, the order to run the plugin, or to wait for the run that somebody else was ordered to make. The end of a
-// run, good or bad, is told to the cache, and then everybody who waited asks again or gives up with its error. A
+// run, good or bad, is told to the cache, and then everybody who waited uses what it gave or gives up with its error. A
 // refusal (401) names the credential that was refused by its number, so that late refusals of an old credential do
 // not throw away its successor.
 
@@ -32,8 +32,6 @@ package struct ExecCredentialCache: Equatable, Sendable {
     package let plugin: ExecPlugin
     private var state = State.empty
     private var lastNumber = 0
-    /// The certificate of the last credential, to see that it changes.
-    private var lastIdentity: ClientIdentity?
 
     package init(plugin: ExecPlugin) {
         self.plugin = plugin
@@ -53,20 +51,14 @@ package struct ExecCredentialCache: Equatable, Sendable {
     }
 
     /// Records the end of the run that ``request(at:)`` ordered; nil: it gave no credential.
-    ///
-    /// - Returns: whether the certificate is another one than before: connections made with the old one should be
-    ///   closed, and sessions not resumed.
-    package mutating func finished(_ credential: ExecCredential?) -> Bool {
+    package mutating func finished(_ credential: ExecCredential?) {
         precondition(state == .running, "a run ends only after it was ordered")
         guard let credential else {
             state = .empty
-            return false
+            return
         }
         lastNumber += 1
-        let isOther = lastNumber > 1 && credential.identity != lastIdentity
-        lastIdentity = credential.identity
         state = .holding(Lease(number: lastNumber, credential: credential))
-        return isOther
     }
 
     /// Records that the server did not take the credential of this number (401).
@@ -80,9 +72,6 @@ package struct ExecCredentialCache: Equatable, Sendable {
         guard case .holding(let lease) = state else { return nil }
         return lease
     }
-
-    /// Whether the plugin's run is awaited.
-    package var isRunning: Bool { state == .running }
 
     /// A credential is good up to and including its last nanosecond (credsExpired in exec.go).
     private static func isExpired(_ credential: ExecCredential, at now: UnixTime) -> Bool {

@@ -193,6 +193,8 @@ package enum ExecPluginError: Error, Equatable, CustomStringConvertible {
     case half
     /// `certificate` or `key`.
     case noPEM(part: String)
+    /// The TLS layer cannot use its certificate and key.
+    case unusableIdentity(reason: String)
     case badExpiration
     /// A token that cannot stand in a header.
     case unprintableToken
@@ -219,6 +221,7 @@ package enum ExecPluginError: Error, Equatable, CustomStringConvertible {
         case .half: "exec plugin returned only certificate or key, not both"
         case .noPEM(let part):
             "failed parsing client key/certificate: tls: failed to find any PEM data in \(part) input"
+        case .unusableIdentity(let reason): "failed parsing client key/certificate: \(reason)"
         case .badExpiration: "decoding stdout: status.expirationTimestamp is no RFC 3339 time"
         case .unprintableToken:
             "exec plugin returned a token with a line break, a control or a non-ASCII character"

@@ -21,8 +21,6 @@ package enum KubeconfigError: Error, Equatable {
     /// `--request-timeout`.
     case badTimeout
     case execPlugin(ExecPluginError)
-    /// A plugin's credential is needed, and nobody has run the plugin.
-    case pluginNotRun(command: String)
     case proxy(ProxyURLError, source: String)
     /// What kubectl calls an invalid configuration; one text for each problem.
     case invalid([String])
@@ -68,7 +66,6 @@ extension KubeconfigError: CustomStringConvertible {
             "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a "
                 + "corresponding time unit (e.g. 1s | 2m | 3h)"
         case .execPlugin(let error): "\(error)"
-        case .pluginNotRun(let command): "getting credentials: exec: \(command) has not been run"
         case .proxy(let error, let source):
             error == .refusedInCGI ? "\(error)" : "invalid proxy address in \(source): \(error)"
         case .invalid(let problems): problems.joined(separator: "; ")
@@ -96,7 +93,7 @@ extension KubeconfigError: CustomStringConvertible {
         case .proxy(.refusedInCGI, _): return "Unable to connect to the server: \(self)"
         case .execPlugin(let error): return error.terminalText
         case .fileMissing, .fileUnreadable, .malformed, .noConfiguration, .noContextChosen,
-            .contextDoesNotExist, .clusterNotFound, .badTimeout, .pluginNotRun, .proxy,
+            .contextDoesNotExist, .clusterNotFound, .badTimeout, .proxy,
             .userNotFound, .invalid, .server, .badBase64, .unprintable, .tokenFile, .emptyTokenFile,
             .unsupported:
             return "error: \(self)"

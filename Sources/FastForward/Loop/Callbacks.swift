@@ -59,6 +59,22 @@ internal import CUV
 
     // MARK: Other handles
 
+    static let allocateForPipe: uv_alloc_cb = { handle, _, target in
+        guard let handle = unsafe handle, let target = unsafe target else { return }
+        unsafe with(handle.pointee.data, PipeReader.self) { reader in
+            let memory = unsafe reader.readMemory()
+            unsafe target.pointee = uv_buf_init(
+                memory.baseAddress?.assumingMemoryBound(to: CChar.self),
+                UInt32(memory.count)
+            )
+        }
+    }
+
+    static let readFromPipe: uv_read_cb = { handle, count, _ in
+        guard let handle = unsafe handle else { return }
+        unsafe with(handle.pointee.data, PipeReader.self) { $0.readCompleted(count) }
+    }
+
     static let pending: uv_connection_cb = { handle, status in
         guard let handle = unsafe handle else { return }
         unsafe with(handle.pointee.data, Listener.self) { $0.connectionPending(status) }

@@ -1,6 +1,9 @@
 internal import CUV
 
-/// A child process on the loop, with a pipe to its standard input that ends when we do.
+/// A child process on the loop.
+///
+/// It inherits the three standard descriptors that it is given and no other: libuv opens all of ours so that they
+/// close on exec.
 package final class ChildProcess: LoopHandle {
     /// How a child ended: an exit status, or the signal that killed it.
     package enum End: Equatable, Sendable {
@@ -8,46 +11,103 @@ package final class ChildProcess: LoopHandle {
         case killed(signal: Int32)
     }
 
+    /// A variable of the child's environment.
+    package struct Variable: Sendable {
+        package let name: String
+        package let value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
     private var handler: ((End) -> Void)?
     package private(set) var processID: Int32 = 0
 
-    /// Starts `arguments[0]` with the rest; output and errors go where ours go, or nowhere.
+    /// Starts a program; its errors go where ours go.
     ///
-    /// - Parameter handler: called once, when the child has ended.
+    /// - Parameters:
+    ///   - arguments: the name that the program is called by, and the rest.
+    ///   - program: the file; nil: the first argument says which.
+    ///   - environment: in addition to our own; a later one replaces an earlier one of the same name.
+    ///   - standardInput: a descriptor of ours; nil: there is nothing to read. So with the output, which is dropped.
+    ///   - handler: called once, when the child has ended.
     package init(
         loop: EventLoop,
         arguments: [String],
-        standardInput: Int32,
-        standardOutput: Int32,
+        program: String? = nil,
+        environment: [Variable] = [],
+        standardInput: Int32?,
+        standardOutput: Int32?,
         handler: @escaping (End) -> Void
     ) throws(LoopError) {
         self.handler = handler
         super.init(loop: loop, type: UV_PROCESS)
-        guard let process = unsafe raw(uv_process_t.self), let path = arguments.first else { return }
+        guard let process = unsafe raw(uv_process_t.self), let path = program ?? arguments.first else {
+            return
+        }
+        let attempt = "start \(path)"
+        // C would take the part before it for the whole.
+        let texts = [path] + arguments + environment.flatMap { [$0.name, $0.value] }
+        guard !texts.contains(where: { $0.utf8.contains(0) }) else {
+            throw LoopError(code: UV_EINVAL.rawValue, attempt: attempt)
+        }
         unsafe process.pointee.data = nil
-        let texts = unsafe arguments.map { unsafe strdup($0) }
-        defer { unsafe texts.forEach { unsafe free($0) } }
-        var vector = unsafe texts + [nil]
+        let file = unsafe strdup(path)
+        let ownArguments = unsafe arguments.map { unsafe strdup($0) }
+        let ownVariables = unsafe Self.last(of: environment).map { unsafe strdup("\($0.name)=\($0.value)") }
+        defer {
+            unsafe free(file)
+            unsafe ownArguments.forEach { unsafe free($0) }
+            unsafe ownVariables.forEach { unsafe free($0) }
+        }
+        var vector = unsafe ownArguments + [nil]
+        var variables = unsafe Self.inherited(without: Set(environment.map(\.name))) + ownVariables + [nil]
         var stdio = unsafe [
-            uv_stdio_container_t(flags: UV_INHERIT_FD, data: .init(fd: standardInput)),
-            uv_stdio_container_t(flags: UV_INHERIT_FD, data: .init(fd: standardOutput)),
-            uv_stdio_container_t(flags: UV_INHERIT_FD, data: .init(fd: 2)),
+            Self.container(standardInput), Self.container(standardOutput), Self.container(2),
         ]
         let code = unsafe stdio.withUnsafeMutableBufferPointer { stdio in
             unsafe vector.withUnsafeMutableBufferPointer { vector in
-                var options = unsafe uv_process_options_t()
-                unsafe options.exit_cb = Callbacks.exited
-                unsafe options.file = UnsafePointer(vector[0])
-                unsafe options.args = vector.baseAddress
-                unsafe options.stdio = stdio.baseAddress
-                unsafe options.stdio_count = 3
-                return unsafe uv_spawn(loop.raw, process, &options)
+                unsafe variables.withUnsafeMutableBufferPointer { variables in
+                    var options = unsafe uv_process_options_t()
+                    unsafe options.exit_cb = Callbacks.exited
+                    unsafe options.file = UnsafePointer(file)
+                    unsafe options.args = vector.baseAddress
+                    unsafe options.env = variables.baseAddress
+                    unsafe options.stdio = stdio.baseAddress
+                    unsafe options.stdio_count = 3
+                    return unsafe uv_spawn(loop.raw, process, &options)
+                }
             }
         }
         tie()
         if code < 0 { close() }
-        try check(code, "start \(path)")
+        try check(code, attempt)
         processID = unsafe process.pointee.pid
+    }
+
+    private static func container(_ descriptor: Int32?) -> uv_stdio_container_t {
+        // libuv opens /dev/null for one of the first three that is ignored.
+        guard let descriptor else { return unsafe uv_stdio_container_t(flags: UV_IGNORE, data: .init(fd: 0)) }
+        return unsafe uv_stdio_container_t(flags: UV_INHERIT_FD, data: .init(fd: descriptor))
+    }
+
+    private static func last(of variables: [Variable]) -> [Variable] {
+        var seen: Set<String> = []
+        return Array(variables.reversed().filter { seen.insert($0.name).inserted }.reversed())
+    }
+
+    /// Our own variables, as they are.
+    private static func inherited(without names: Set<String>) -> [UnsafeMutablePointer<CChar>?] {
+        var variables: [UnsafeMutablePointer<CChar>?] = unsafe []
+        guard var next = unsafe ffwd_environment() else { return unsafe variables }
+        while let variable = unsafe next.pointee {
+            let name = unsafe String(cString: variable).prefix { $0 != "=" }
+            if !names.contains(String(name)) { unsafe variables.append(variable) }
+            unsafe next += 1
+        }
+        return unsafe variables
     }
 
     package func kill(_ signal: Int32) {
@@ -55,10 +115,37 @@ package final class ChildProcess: LoopHandle {
         unsafe uv_process_kill(process, signal)
     }
 
+    /// Sends a signal to the child and to all that descend from it, but for those that have left their parents.
+    package func killTree(_ signal: Int32) {
+        guard processID > 0, !isClosing else { return }
+        ffwd_kill_tree(processID, signal)
+    }
+
     func exited(status: Int64, signal: Int32) {
         let handler = self.handler
         self.handler = nil
         close()
         handler?(signal != 0 ? .killed(signal: signal) : .exited(status))
+    }
+}
+
+/// Finds the file of a program, as Go's `exec.LookPath` does.
+package enum ProgramSearch {
+    /// The `PATH` of this process.
+    package static var ownPath: String { unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "" }
+
+    /// The file that `name` means; nil: there is none, or it must not be run.
+    ///
+    /// A name with a slash is a path, and is not checked: starting it says what is wrong. What is found through an
+    /// entry of `path` that is not absolute is refused, since anybody may have put it there.
+    package static func find(_ name: String, path: String) -> String? {
+        guard !name.utf8.contains(UInt8(ascii: "/")) else { return name }
+        guard !name.isEmpty else { return nil }
+        for directory in path.split(separator: ":", omittingEmptySubsequences: false) {
+            let file = (directory.isEmpty ? "." : directory) + "/" + name
+            guard unsafe ffwd_is_executable(file) == 0 else { continue }
+            return file.hasPrefix("/") ? String(file) : nil
+        }
+        return nil
     }
 }

@@ -55,6 +55,13 @@ package protocol TurnWork: AnyObject {
     /// The time at the start of this turn.
     package var now: Instant { unsafe Instant(milliseconds: uv_now(raw)) }
 
+    /// The wall clock: nanoseconds since 1970, which may jump.
+    package static var wallClockNanoseconds: Int64 {
+        var time = uv_timeval64_t()
+        unsafe uv_gettimeofday(&time)
+        return time.tv_sec * 1_000_000_000 + Int64(time.tv_usec) * 1_000
+    }
+
     /// Runs until nothing is left to wait for, or ``stop()``.
     package func run() { unsafe uv_run(raw, UV_RUN_DEFAULT) }
 

@@ -7,6 +7,9 @@ package enum StandardStreams {
         case error = 2
     }
 
+    /// Whether a person may be sitting at the standard input.
+    package static var inputIsTerminal: Bool { isatty(0) == 1 }
+
     /// Writes text to a stream.
     ///
     /// Where nobody reads any more (a closed pipe), it is dropped: a forward does not end because

@@ -47,6 +47,12 @@ package struct TimeSpan: Comparable, Hashable, Sendable {
     /// Whole milliseconds, rounded up, so that a timer never fires before its deadline.
     package var millisecondsRoundedUp: UInt64 { (nanoseconds + 999_999) / 1_000_000 }
 
+    /// For a message: `10 s`, or `250 ms`.
+    package var text: String {
+        let milliseconds = millisecondsRoundedUp
+        return milliseconds.isMultiple(of: 1_000) ? "\(milliseconds / 1_000) s" : "\(milliseconds) ms"
+    }
+
     package static func < (left: TimeSpan, right: TimeSpan) -> Bool {
         left.nanoseconds < right.nanoseconds
     }

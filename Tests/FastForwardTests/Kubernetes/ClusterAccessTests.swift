@@ -289,19 +289,35 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
         )
         .credential
         let start = Instant(milliseconds: 5_000_000)
+        var number = 0
         func token(_ seconds: UInt64) throws -> String? {
-            try credential.authorization(at: start + .seconds(seconds))?.revealed
+            let wallTime = UnixTime(seconds: 0)
+            guard
+                case .use(let issued) = try credential.request(
+                    at: start + .seconds(seconds),
+                    wallTime: wallTime
+                )
+            else { return nil }
+            #expect(issued.isFresh == (issued.number != number))
+            number = issued.number
+            return issued.authorization?.revealed
+        }
+        func refuse(_ refused: Int) {
+            let mayHaveAnother = credential.wasRefused(refused)
+            #expect(mayHaveAnother)
         }
         #expect(try token(0) == "Bearer one")
         try files.write("two", to: "t")
         #expect(try token(49) == "Bearer one")
         #expect(try token(50) == "Bearer two")
         try files.write("three", to: "t")
-        credential.wasRefused()
+        refuse(number - 1)
+        #expect(try token(51) == "Bearer two", "the first token was refused, not the second")
+        refuse(number)
         #expect(try token(51) == "Bearer three")
         try files.write(" \n", to: "t")
         #expect(try token(500) == "Bearer three", "the old token goes on while the file is bad")
-        credential.wasRefused()
+        refuse(number)
         #expect(throws: KubeconfigError.emptyTokenFile(path: files.path + "/t")) { try token(501) }
         try files.write("a\nb", to: "t")
         #expect(throws: KubeconfigError.self) { try token(502) }

@@ -27,7 +27,7 @@ import Testing
         #expect(cache.request(at: at(0)) == .run)
         #expect(cache.request(at: at(0)) == .wait)
         #expect(cache.request(at: at(9)) == .wait)
-        #expect(cache.finished(Self.credential("a", until: 100)) == false)
+        cache.finished(Self.credential("a", until: 100))
         guard case .use(let lease) = cache.request(at: at(100)) else {
             Issue.record("a credential is good up to its last moment")
             return
@@ -35,7 +35,7 @@ import Testing
         #expect(lease.credential.token?.revealed == "a")
         #expect(cache.request(at: UnixTime(nanoseconds: 100_000_000_001)) == .run)
         #expect(cache.request(at: at(101)) == .wait)
-        #expect(cache.finished(nil) == false)
+        cache.finished(nil)
         #expect(cache.request(at: at(102)) == .run, "a failed run is made again by whoever asks next")
     }
 
@@ -44,34 +44,35 @@ import Testing
         let now = UnixTime(seconds: 0)
         #expect(cache.request(at: now) == .run)
         cache.wasRefused(0)
-        #expect(cache.isRunning)
-        _ = cache.finished(Self.credential("a"))
+        #expect(cache.request(at: now) == .wait)
+        cache.finished(Self.credential("a"))
         let first = try #require(cache.held)
         cache.wasRefused(first.number)
         #expect(cache.request(at: now) == .run)
-        _ = cache.finished(Self.credential("b"))
+        cache.finished(Self.credential("b"))
         cache.wasRefused(first.number)
         #expect(cache.held?.credential.token?.revealed == "b")
     }
 
-    @Test func `another certificate is told, the same one is not`() throws {
-        var cache = try Self.cache()
-        func run(_ name: String) -> Bool {
-            let identity = ClientIdentity(certificatePEM: Array(name.utf8), keyPEM: Redacted([]))
-            if let lease = cache.held { cache.wasRefused(lease.number) }
-            guard cache.request(at: UnixTime(seconds: 0)) == .run else { return false }
-            return cache.finished(ExecCredential(token: nil, identity: identity, expiresAt: nil))
-        }
-        #expect(!run("a"))
-        #expect(!run("a"))
-        #expect(run("b"))
-    }
-
-    @Test func `a request before the plugin ran says so`() throws {
+    @Test func `who waited uses what the run gave, even if it has expired already`() throws {
         var credential = Credential.exec(try Self.cache())
-        #expect(throws: KubeconfigError.pluginNotRun(command: "aws")) {
-            try credential.authorization(at: Instant(milliseconds: 0))
+        func request() throws -> Credential.Verdict {
+            try credential.request(at: Instant(milliseconds: 0), wallTime: UnixTime(seconds: 200))
         }
+        guard case .run = try request() else {
+            Issue.record("there is nothing to use")
+            return
+        }
+        #expect(try request() == .wait)
+        let issued = credential.pluginEnded(Self.credential("a", until: 100))
+        #expect(issued?.isFresh == true)
+        #expect(issued?.authorization?.revealed == "Bearer a")
+        guard case .run = try request() else {
+            Issue.record("the next one gets a fresh one")
+            return
+        }
+        let none = credential.pluginEnded(nil)
+        #expect(none == nil)
     }
 
     @Test(

@@ -54,3 +54,11 @@ extension ClusterAccess {
         return try ClusterAccess(resolving: kubeconfig, flags: flags)
     }
 }
+
+extension Credential {
+    /// The `Authorization` header that a request at `now` has; nil also where a plugin would have to run first.
+    mutating func authorization(at now: Instant) throws(KubeconfigError) -> Redacted<String>? {
+        guard case .use(let issued) = try request(at: now, wallTime: UnixTime(seconds: 0)) else { return nil }
+        return issued.authorization
+    }
+}

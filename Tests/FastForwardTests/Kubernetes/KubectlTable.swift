@@ -234,7 +234,7 @@ struct KubectlReplay {
             throw ExecPluginError.exited(command: plugin.command, code: Int32(status.value.revealed) ?? 0)
         }
         let output = try row.answer.map { try JSONEncoder().encode($0) } ?? Data()
-        _ = cache.finished(try ExecCredential(output: [UInt8](output), of: plugin))
+        cache.finished(try ExecCredential(output: [UInt8](output), of: plugin))
     }
 
     private func search(
