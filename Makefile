@@ -8,8 +8,9 @@ SWIFT ?= swift
 RELEASE := .build/release
 FORMATTED := Package.swift Sources Tests
 PEERS := .build/peers
+ARCHIVES := .build/archives
 
-.PHONY: release demo check dependencies lint build test peers format fuzz sanitize bench profile install uninstall clean help
+.PHONY: release demo check dependencies lint build test peers format fuzz sanitize bench profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -61,12 +62,24 @@ bench: release ## Measure; benchmarks/README.md says what and how
 profile: release ## Where ffwd spends its time, for a download and an upload (perf)
 	@benchmarks/run --profile
 
-install: release ## Install ffwd under PREFIX (/usr/local)
-	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 $(RELEASE)/ffwd '$(DESTDIR)$(PREFIX)/bin/ffwd'
+# Paths may hold spaces: they go by the environment, not through make's words.
+install: export PREFIX := $(PREFIX)
+install: export DESTDIR := $(DESTDIR)
+install: $(RELEASE)/ffwd ## Install ffwd with completion and manual under PREFIX (/usr/local)
+	@scripts/install install $(RELEASE)
 
-uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/ffwd'
+uninstall: export PREFIX := $(PREFIX)
+uninstall: export DESTDIR := $(DESTDIR)
+uninstall: ## Remove what was installed under PREFIX
+	@scripts/install uninstall $(RELEASE)
+
+# Where it was built already, root installs without building anything.
+$(RELEASE)/ffwd:
+	@$(MAKE) release
+
+archive: export HOMEPAGE := $(HOMEPAGE)
+archive: release ## Pack what would be installed; with HOMEPAGE=https://… also a krew manifest
+	@scripts/archive $(RELEASE) $(ARCHIVES)
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-asan .build-tsan .build-fuzz

@@ -58,6 +58,7 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: strict
         ),
+        .testTarget(name: "CommandTests", dependencies: ["ffwd", "FastForward"], swiftSettings: strict),
         .testTarget(name: "IntegrationTests", dependencies: ["FastForward"], swiftSettings: strict),
     ]
 )

@@ -64,6 +64,9 @@ static inline void ffwd_die_by_signal(int number) {
 
 static inline int ffwd_last_error(void) { return errno; }
 
+// Not closed on exec: it stands in for a standard descriptor.
+static inline int ffwd_open_null(void) { return open("/dev/null", O_RDWR); }
+
 // A socket for questions about other sockets (sock_diag(7)); needs no privilege.
 static inline int ffwd_diag_open(void) {
     int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);

@@ -3,19 +3,24 @@ import FastForward
 
 /// The arguments of `ffwd`.
 struct PortForwardCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "ffwd",
-        abstract: "Forward local ports to a pod, as kubectl port-forward does, with less of everything.",
-        usage: "ffwd [options] pod/NAME [LOCAL_PORT:]REMOTE_PORT ...",
-        discussion: """
-            Examples:
-              ffwd pod/web-0 8080:80          local port 8080 to port 80 of pod web-0
-              ffwd web-0 5000 6000            the same ports on both sides
-              ffwd web-0 :80                  a free local port, which is printed
-              ffwd --address 0.0.0.0 web-0 80 listen on every address, not only on loopback
-            """,
-        version: Product.version
-    )
+    static var configuration: CommandConfiguration {
+        let command = Invocation.current.command
+        return CommandConfiguration(
+            commandName: command,
+            abstract: "Forward local ports to a pod, as kubectl port-forward does, with less of everything.",
+            usage: "\(command) [options] TYPE/NAME [LOCAL_PORT:]REMOTE_PORT ...",
+            discussion: """
+                Examples:
+                  \(command) pod/web-0 8080:80      local port 8080 to port 80 of the pod web-0
+                  \(command) svc/web 8080:http      a pod of a service, a port by its name
+                  \(command) deploy/web 5000 6000   a pod of a deployment, the same ports on both sides
+                  \(command) web-0 :80              a free local port, which is printed
+                  \(command) --address 0.0.0.0 web-0 80
+                      listen on every address, not only on loopback
+                """,
+            version: Product.version
+        )
+    }
 
     @OptionGroup(title: "Cluster options")
     var cluster: ClusterOptions
@@ -148,12 +153,13 @@ enum UsageError: Error, CustomStringConvertible {
         switch self {
         case .tooFewArguments:
             "error: TYPE/NAME and list of ports are required for port-forward\n"
-                + "See 'ffwd --help' for help and examples"
+                + "See '\(Invocation.current.command) --help' for help and examples"
         case .memoryLimit(let size, let count):
             "error: --memory-limit \(size) is too little for \(count.bounds.most) tunnels: give at least "
                 + "\(MemorySize(bytes: TunnelLimits.memoryBytes(for: count.bounds.most)))"
                 + (count.bounds.most > 1 ? ", or fewer --tunnels" : "")
-        case .podRunningTimeout(let error): "error: \(error)\nSee 'ffwd --help' for help and examples"
+        case .podRunningTimeout(let error):
+            "error: \(error)\nSee '\(Invocation.current.command) --help' for help and examples"
         }
     }
 }

@@ -42,9 +42,27 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
         namespace: String,
         at server: ServerURL
     ) -> APIPath {
+        APIPath(server, collection(of: kind, namespace: namespace) + [name])
+    }
+
+    /// All objects of a kind that leads to pods, in a namespace.
+    package static func objects(
+        _ kind: TargetKind,
+        namespace: String,
+        at server: ServerURL
+    ) -> APIPath {
+        APIPath(server, collection(of: kind, namespace: namespace))
+    }
+
+    /// All namespaces.
+    package static func namespaces(at server: ServerURL) -> APIPath {
+        APIPath(server, ["api", "v1", "namespaces"])
+    }
+
+    private static func collection(of kind: TargetKind, namespace: String) -> [String] {
         let type = kind.type
         let root = type.group.isEmpty ? ["api", type.version] : ["apis", type.group, type.version]
-        return APIPath(server, root + ["namespaces", namespace, type.plural, name])
+        return root + ["namespaces", namespace, type.plural]
     }
 
     /// The changes of the pods that `labelSelector` chooses, from `resourceVersion` on (of the list before).

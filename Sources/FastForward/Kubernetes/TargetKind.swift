@@ -27,6 +27,9 @@ package enum TargetKind: Hashable, Sendable, CaseIterable {
     /// Such as `Deployment`.
     package var kindName: String { type.kind }
 
+    /// Such as `deployments`.
+    package var pluralName: String { type.plural }
+
     /// For an ``APIFailure/Request``: `services`, `deployments.apps`.
     package var resourceName: String { type.group.isEmpty ? type.plural : "\(type.plural).\(type.group)" }
 

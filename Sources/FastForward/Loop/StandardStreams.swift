@@ -9,6 +9,29 @@ package enum StandardStreams {
 
     /// Whether a person may be sitting at the standard input.
     package static var inputIsTerminal: Bool { isatty(0) == 1 }
+    /// Opens what of the three standard descriptors was closed when the process began, for nobody to read.
+    ///
+    /// Else the next socket would get the number, and lines for a person would go to the API server.
+    package static func openMissing() {
+        while true {
+            let descriptor = ffwd_open_null()
+            guard (0...2).contains(descriptor) else {
+                if descriptor > 2 { CUV.close(descriptor) }
+                return
+            }
+        }
+    }
+
+    /// Lets nothing be read from standard input, and nothing that is written to standard error be seen.
+    ///
+    /// Child processes that are started later find it so too.
+    package static func silence() {
+        let descriptor = ffwd_open_null()
+        guard descriptor >= 0 else { return }
+        dup2(descriptor, 0)
+        dup2(descriptor, Stream.error.rawValue)
+        if descriptor > 2 { CUV.close(descriptor) }
+    }
 
     /// Writes text to a stream.
     ///

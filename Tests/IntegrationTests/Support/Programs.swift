@@ -8,10 +8,11 @@ import Testing
 enum Programs {
     private static let environment = ProcessInfo.processInfo.environment
     private static let chosenDirectory = environment["FFWD_BIN_DIR"].map { URL(fileURLWithPath: $0) }
-    private static let directory = chosenDirectory ?? bundleDirectory
+    static let directory = chosenDirectory ?? bundleDirectory
     private static let bundleDirectory = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
-    private static let root = URL(fileURLWithPath: #filePath)
+    /// The project's directory.
+    static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
