@@ -11,7 +11,17 @@ enum Runtime: String, Sendable {
     case streaming = "streaming-1.32"
 }
 
-/// Which server a scenario runs against, and in which dialect it ends connections.
+/// The way into the API server that ffwd is told to take.
+enum Way: String, Sendable {
+    /// SPDY inside a WebSocket.
+    case webSocket = "websocket"
+    /// SPDY as it is.
+    case spdy
+    /// A WebSocket for each connection; it knows no half-close.
+    case channels
+}
+
+/// Which server a scenario runs against, in which dialect it ends connections, and by which way ffwd comes.
 struct ClusterKind: Sendable, CustomTestStringConvertible {
     enum Server: String, Sendable, CaseIterable {
         /// Ours: fast, but it shares ffwd's codecs.
@@ -22,6 +32,7 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
 
     let server: Server
     let runtime: Runtime
+    var way = Way.webSocket
 
     static func miniCluster(_ runtime: Runtime) -> Self { Self(server: .miniCluster, runtime: runtime) }
     static func goPeer(_ runtime: Runtime) -> Self { Self(server: .goPeer, runtime: runtime) }
@@ -33,7 +44,27 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
 
     static let everything = all(.ideal, .containerd, .streaming)
 
-    var testDescription: String { "\(server.rawValue), \(runtime.rawValue)" }
+    /// The Go peer by the two other ways, SPDY as it is in each of the dialects; our own server speaks what ffwd does.
+    ///
+    /// WebSocket channels end the same in all of them.
+    static func otherWays(_ runtimes: Runtime...) -> [Self] {
+        runtimes.map { goPeer($0).by(.spdy) } + [goPeer(.containerd).by(.channels)]
+    }
+
+    static let otherWaysOfEverything = otherWays(.ideal, .containerd, .streaming)
+
+    /// The same by another way.
+    func by(_ way: Way) -> Self { Self(server: server, runtime: runtime, way: way) }
+
+    /// Whether the end of one direction can be told the other side.
+    var hasHalfClose: Bool { way != .channels }
+
+    /// A size that by the first way shows speed and memory, and by the others only that they work.
+    func scaled(_ size: Int) -> Int { Programs.scaled(way == .webSocket ? size : max(1, size / 8)) }
+
+    var testDescription: String {
+        "\(server.rawValue), \(runtime.rawValue)" + (way == .webSocket ? "" : ", \(way.rawValue)")
+    }
 }
 
 /// A running API server with the pod `demo`, which offers what `Tests/Peers/README.md` says.

@@ -9,7 +9,7 @@ import (
 // adminHandler serves the switches of the tests, in plain HTTP on loopback.
 //
 //	GET  /admin/stats                          counts, as JSON
-//	POST /admin/cut?how=fin|rst                ends every tunnel in the middle of a frame
+//	POST /admin/cut?how=fin|rst                ends every tunnel and WebSocket in the middle of a frame
 //	POST /admin/freeze?what=tunnels|api|all    answers nothing any more, closes nothing
 //	POST /admin/thaw                           goes on
 func adminHandler(s *state) http.Handler {
@@ -27,7 +27,7 @@ func adminHandler(s *state) http.Handler {
 		tunnels := s.open()
 		done := make(chan struct{})
 		for _, t := range tunnels {
-			go func(t *tunnel) {
+			go func(t cuttable) {
 				t.cut(request.URL.Query().Get("how") == "rst")
 				done <- struct{}{}
 			}(t)

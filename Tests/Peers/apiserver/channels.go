@@ -42,11 +42,9 @@ func (server *apiServer) webSocketChannels(response http.ResponseWriter, request
 		return
 	}
 	defer socket.Close()
-	server.state.tunnelsOpened.Add(1)
-	server.state.tunnelsOpen.Add(1)
-	defer server.state.tunnelsOpen.Add(-1)
-
 	channels := &channels{socket: socket, isText: socket.Subprotocol() == channelProtocolBase64}
+	server.state.add(channels)
+	defer server.state.remove(channels)
 	for i, port := range numbers {
 		preamble := binary.LittleEndian.AppendUint16(nil, uint16(port))
 		channels.send(byte(2*i), preamble)
@@ -107,6 +105,17 @@ type channels struct {
 	socket  *websocket.Conn
 	isText  bool
 	writing sync.Mutex
+}
+
+// cut ends the WebSocket in the middle of a frame, without the ends that TLS and WebSocket have for it.
+func (c *channels) cut(reset bool) {
+	// A writer that holds the lock stands in the middle of a frame already, for the client does not read.
+	if c.writing.TryLock() {
+		c.socket.SetWriteDeadline(time.Now().Add(cutPatience))
+		c.socket.UnderlyingConn().Write([]byte{0x82, 0x7e})
+		c.writing.Unlock()
+	}
+	closeUnderTLS(c.socket.UnderlyingConn(), reset)
 }
 
 func (c *channels) send(channel byte, payload []byte) error {
