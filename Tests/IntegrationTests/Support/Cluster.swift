@@ -33,6 +33,8 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
     let server: Server
     let runtime: Runtime
     var way = Way.webSocket
+    /// More of the server's options.
+    var options: [String] = []
 
     static func miniCluster(_ runtime: Runtime) -> Self { Self(server: .miniCluster, runtime: runtime) }
     static func goPeer(_ runtime: Runtime) -> Self { Self(server: .goPeer, runtime: runtime) }
@@ -54,7 +56,12 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
     static let otherWaysOfEverything = otherWays(.ideal, .containerd, .streaming)
 
     /// The same by another way.
-    func by(_ way: Way) -> Self { Self(server: server, runtime: runtime, way: way) }
+    func by(_ way: Way) -> Self { Self(server: server, runtime: runtime, way: way, options: options) }
+
+    /// The same with more options for the server.
+    func with(_ options: String...) -> Self {
+        Self(server: server, runtime: runtime, way: way, options: self.options + options)
+    }
 
     /// Whether the end of one direction can be told the other side.
     var hasHalfClose: Bool { way != .channels }
@@ -63,7 +70,8 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
     func scaled(_ size: Int) -> Int { Programs.scaled(way == .webSocket ? size : max(1, size / 8)) }
 
     var testDescription: String {
-        "\(server.rawValue), \(runtime.rawValue)" + (way == .webSocket ? "" : ", \(way.rawValue)")
+        let words = [server.rawValue, runtime.rawValue] + (way == .webSocket ? [] : [way.rawValue])
+        return (words + options).joined(separator: ", ")
     }
 }
 
@@ -89,18 +97,23 @@ final class Cluster {
         let server: Subprocess
         switch kind.server {
         case .miniCluster:
-            server = try start([
-                Programs.miniCluster, "--dir", directory.path, "--runtime", kind.runtime.rawValue, "--admin",
-            ])
+            server = try start(
+                [
+                    Programs.miniCluster, "--dir", directory.path, "--runtime", kind.runtime.rawValue,
+                    "--admin",
+                ] + kind.options
+            )
         case .goPeer:
             let address =
                 "127.\((1...254).map { _ in Int.random(in: 1...254) }.prefix(3).map(String.init).joined(separator: "."))"
             let pod = try start([try Programs.peer("pod"), "--address", address])
             _ = try pod.output.line(beginningWith: "ready ", until: deadline)
-            server = try start([
-                try Programs.peer("apiserver"), "--dir", directory.path, "--runtime", kind.runtime.rawValue,
-                "--pod-address", address,
-            ])
+            server = try start(
+                [
+                    try Programs.peer("apiserver"), "--dir", directory.path, "--runtime",
+                    kind.runtime.rawValue, "--pod-address", address,
+                ] + kind.options
+            )
         }
         url = String(try server.output.line(beginningWith: "ready ", until: deadline).dropFirst(6))
         let admin = try server.output.line(beginningWith: "admin ", until: deadline)

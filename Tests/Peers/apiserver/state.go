@@ -13,6 +13,8 @@ type state struct {
 	apiGate    gate // requests wait here
 	tunnelGate gate // bytes of tunnels wait here
 
+	spoil atomic.Bool // the next text message of channels is no base64
+
 	mutex   sync.Mutex
 	tunnels map[cuttable]struct{}
 }
