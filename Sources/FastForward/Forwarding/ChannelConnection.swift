@@ -1,8 +1,8 @@
 /// One client on a WebSocket of its own: WebSocket channels, for servers and proxies that let nothing else through.
 ///
 /// Theory of operation. The pod is dialled when the WebSocket opens, so it is opened for each client, which is not read
-/// before. Each read becomes one message: a byte for the channel in the gap, the header in the headroom. The
-/// protocol has no half-close: a client that has ended its side keeps its WebSocket until the pod ends it, or the client
+/// before. Each read becomes one message: the channel's byte in the gap, the header in the headroom; where the server
+/// speaks base64 only, it is made of the bytes in the same buffer, for which the gap is larger. The protocol has no half-close: a client that has ended its side keeps its WebSocket until the pod ends it, or the client
 /// has closed altogether; closing it at once would cut the answer.
 package final class ChannelConnection: Carrier, TurnWork {
     /// Ciphertext that waits for the kernel, in bytes: there may be thousands of these connections.
@@ -51,7 +51,9 @@ package final class ChannelConnection: Carrier, TurnWork {
         super.init(loop: loop, endpoint: endpoint)
     }
 
-    override var gapBytes: Int { ChannelCore.channelBytes }
+    override var gapBytes: Int {
+        ChannelCore.gapBytes(answer.channelForm, capacityBytes: BufferPool.largestCapacityBytes)
+    }
 
     // MARK: From the pod
 
@@ -70,6 +72,7 @@ package final class ChannelConnection: Carrier, TurnWork {
                 guard try answer.next(batch.bytes, from: &cursor, server: serverText, pod: pod) else {
                     return
                 }
+                core = ChannelCore(form: answer.channelForm)
                 openTimeoutSatisfied()
                 local?.attach(self, slot: 0)
             }
@@ -81,9 +84,11 @@ package final class ChannelConnection: Carrier, TurnWork {
             while let event = try core.next(batch.bytes, from: &cursor) {
                 switch event {
                 case .payload(let range):
-                    guard let local, !local.isClosing else { continue }
-                    local.output.appendBorrowed(batch, range)
-                    local.isTouched = true
+                    deliver(batch, range)
+                case .encoded(let range, let endsMessage):
+                    if let range = try core.decode(&batch, in: range, endsMessage: endsMessage) {
+                        deliver(batch, range)
+                    }
                 case .ping(let payload):
                     // A flood whose answers nobody takes is not answered.
                     if !toPodGate.isPaused { sendControl(.pong, payload) }
@@ -107,6 +112,12 @@ package final class ChannelConnection: Carrier, TurnWork {
         guard !answer.isAccepted, error.isUnauthorized, reopenAfterRefusal() else { return false }
         answer = UpgradeAnswer(upgrade: upgrade)
         return true
+    }
+
+    private func deliver(_ batch: borrowing ByteBuffer, _ range: Range<Int>) {
+        guard let local, !local.isClosing else { return }
+        local.output.appendBorrowed(batch, range)
+        local.isTouched = true
     }
 
     private func flushLocal(_ batch: inout ByteBuffer) {
@@ -141,14 +152,19 @@ package final class ChannelConnection: Carrier, TurnWork {
 
     override func sendToPod(_ local: LocalConnection, _ count: Int) {
         guard let staging else { return }
-        staging.buffer.commit(ChannelCore.channelBytes + count)
-        staging.buffer.store(bigEndian: UInt8(0), at: 0)
+        ChannelCore.makeMessage(
+            answer.channelForm,
+            ofBytes: count,
+            gapBytes: gapBytes,
+            in: &staging.buffer
+        )
         scheduleTurn()
     }
 
     private func seal() {
         guard let staging, !staging.buffer.isEmpty, let key = nextKey() else { return }
-        WebSocketFrameWriter.prependHeader(to: &staging.buffer, key: key)
+        let opcode: WebSocketOpcode = answer.channelForm == .binary ? .binary : .text
+        WebSocketFrameWriter.prependHeader(to: &staging.buffer, opcode: opcode, key: key)
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
         _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks)

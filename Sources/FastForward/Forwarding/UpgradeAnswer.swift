@@ -10,6 +10,8 @@ struct UpgradeAnswer {
     private var body: [UInt8] = []
     /// Whether the 101 has come and is what it must be.
     private(set) var isAccepted = false
+    /// The form of the channels that the server chose.
+    private(set) var channelForm = ChannelForm.binary
 
     init(upgrade: TunnelUpgrade) {
         self.upgrade = upgrade
@@ -29,7 +31,9 @@ struct UpgradeAnswer {
             throw .http(server: server, error)
         }
         if let head {
-            do throws(TunnelUpgrade.Failure) { try upgrade.verify(head) } catch {
+            do throws(TunnelUpgrade.Failure) {
+                if let form = try upgrade.verify(head) { channelForm = form }
+            } catch {
                 throw .handshake(server: server, error)
             }
             isAccepted = true

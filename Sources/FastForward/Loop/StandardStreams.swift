@@ -9,6 +9,7 @@ package enum StandardStreams {
 
     /// Whether a person may be sitting at the standard input.
     package static var inputIsTerminal: Bool { isatty(0) == 1 }
+
     /// Opens what of the three standard descriptors was closed when the process began, for nobody to read.
     ///
     /// Else the next socket would get the number, and lines for a person would go to the API server.

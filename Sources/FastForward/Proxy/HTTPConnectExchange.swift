@@ -142,26 +142,3 @@ package struct HTTPConnectExchange {
         return .refused(status: head.status, reason: reason, text: isRepetition ? "" : text)
     }
 }
-
-/// Base64 with padding (RFC 4648 §4).
-private enum Base64 {
-    private static let alphabet = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
-    )
-
-    static func text(of bytes: [UInt8]) -> String {
-        var result: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            // Three bytes are four digits of six bits; what is missing counts as zero.
-            var bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << (8 * UInt32(3 - group.count))
-            bits <<= 8
-            for place in 0..<4 {
-                let isDigit = place <= group.count
-                result.append(isDigit ? alphabet[Int(bits >> 26)] : UInt8(ascii: "="))
-                bits <<= 6
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-}

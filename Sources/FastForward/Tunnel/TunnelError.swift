@@ -6,6 +6,8 @@ package enum TunnelError: Error, Equatable, CustomStringConvertible {
     case unexpectedStream(UInt32)
     /// The server sent on a channel that a single port does not have.
     case unexpectedChannel(UInt8)
+    /// The server sent text that is no base64, on channels that carry it.
+    case base64(Base64Error)
     /// The server sends PINGs faster than it reads our answers.
     case pingFlood
 
@@ -16,6 +18,7 @@ package enum TunnelError: Error, Equatable, CustomStringConvertible {
         case .unexpectedStream(let id): "the server opened stream \(id), which port-forwarding does not know"
         case .unexpectedChannel(let channel):
             "the server sent on channel \(channel), which one port does not have"
+        case .base64(let error): "the server sent no base64: \(error)"
         case .pingFlood:
             "the server sent more than \(TunnelCore.pongsOwedMax) PINGs without taking the answers"
         }

@@ -26,7 +26,8 @@ package struct TunnelUpgrade: Equatable {
     }
 
     private static let webSocketProtocol = "SPDY/3.1+portforward.k8s.io"
-    private static let channelProtocol = "v4.channel.k8s.io"
+    /// The best first: a server takes the first that it knows.
+    private static let channelProtocols = [ChannelForm.binary, .base64].map(\.rawValue)
     private static let spdyProtocol = "portforward.k8s.io"
     private static let streamProtocolField = "X-Stream-Protocol-Version"
 
@@ -51,7 +52,7 @@ package struct TunnelUpgrade: Equatable {
                 target: target,
                 fields: fields,
                 key: key,
-                subprotocols: [subprotocol]
+                subprotocols: subprotocols
             )
         case .spdy:
             // apimachinery `httpstream/spdy/roundtripper.go`.
@@ -64,7 +65,9 @@ package struct TunnelUpgrade: Equatable {
         }
     }
 
-    private var subprotocol: String { way == .channels ? Self.channelProtocol : Self.webSocketProtocol }
+    private var subprotocols: [String] {
+        way == .channels ? Self.channelProtocols : [Self.webSocketProtocol]
+    }
 
     /// The method of the request, which decides how the answer's body is read.
     package var method: String {
@@ -75,15 +78,18 @@ package struct TunnelUpgrade: Equatable {
     }
 
     /// Checks a 101.
-    package func verify(_ head: HTTPResponseHead) throws(Failure) {
+    ///
+    /// - Returns: the form of the channels, where that is the way.
+    package func verify(_ head: HTTPResponseHead) throws(Failure) -> ChannelForm? {
         switch way {
         case .webSocket, .channels:
             do throws(WebSocketError) {
-                _ = try WebSocketHandshake.verify(
+                let chosen = try WebSocketHandshake.verify(
                     head,
                     expectedAccept: expectedAccept,
-                    offered: [subprotocol]
+                    offered: subprotocols
                 )
+                return chosen.flatMap { ChannelForm(rawValue: $0) }
             } catch {
                 throw .webSocket(error)
             }
@@ -97,6 +103,7 @@ package struct TunnelUpgrade: Equatable {
             guard head.fields[Self.streamProtocolField] == Self.spdyProtocol else {
                 throw .field(Self.streamProtocolField, expected: Self.spdyProtocol)
             }
+            return nil
         }
     }
 }

@@ -3,7 +3,11 @@ import Testing
 extension Integration {
     @Suite struct `Carrying bytes` {
         /// The few connections that write byte by byte, among those that write up to 256 KiB at once.
-        @Test(arguments: ClusterKind.all(.ideal, .streaming), [1, 64])
+        @Test(
+            arguments: ClusterKind.all(.ideal, .streaming) + ClusterKind.otherWays(.streaming)
+                + [.miniCluster(.ideal).by(.spdy)],
+            [1, 64]
+        )
         func `what is sent comes back, on one connection and on 64`(kind: ClusterKind, connections: Int)
             throws
         {
@@ -25,11 +29,11 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.ideal, .containerd))
+        @Test(arguments: ClusterKind.all(.ideal, .containerd) + ClusterKind.otherWays(.containerd))
         func `what is sent comes back on a thousand connections at once`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(100)) { scenario in
                 let forward = try scenario.forward(7000)
-                let bytes = Programs.scaled(1 << 20)
+                let bytes = kind.scaled(1 << 20)
                 let report = try scenario.load(
                     "echo",
                     on: forward[7000],
@@ -44,7 +48,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.ideal))
+        @Test(arguments: ClusterKind.all(.ideal) + ClusterKind.otherWays(.containerd))
         func `one byte at a time arrives as it was sent`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7000)
@@ -54,7 +58,7 @@ extension Integration {
                     "--connections",
                     "3",
                     "--bytes",
-                    "100000",
+                    kind.way == .webSocket ? "100000" : "20000",
                     "--one-byte",
                     "3"
                 )
@@ -62,11 +66,11 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.ideal, .containerd))
+        @Test(arguments: ClusterKind.all(.ideal, .containerd) + ClusterKind.otherWays(.containerd))
         func `a gigabyte comes down whole`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(100)) { scenario in
                 let forward = try scenario.forward(7001)
-                let bytes = Programs.scaled(1 << 30)
+                let bytes = kind.scaled(1 << 30)
                 let report = try scenario.load("source", on: forward[7001], "--bytes", "\(bytes)")
                 #expect(report.counts == ["complete": 1], "\(report)")
                 #expect(report.bytesReceived == bytes)
@@ -74,19 +78,26 @@ extension Integration {
         }
 
         /// The pod's sink only counts, so what it got is compared on its way back.
-        @Test(arguments: ClusterKind.all(.ideal))
+        @Test(arguments: ClusterKind.all(.ideal) + ClusterKind.otherWays(.ideal))
         func `a gigabyte goes up whole`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(100)) { scenario in
-                let forward = try scenario.forward(7000, 7002)
-                let bytes = Programs.scaled(1 << 30)
-                let counted = try scenario.load("sink", on: forward[7002], "--bytes", "\(bytes)")
+                // One sink counts up to an end, which does not reach it by every way; the other knows what comes.
+                let sink: UInt16 = kind.hasHalfClose ? 7002 : 7003
+                let forward = try scenario.forward(7000, sink)
+                let bytes = kind.scaled(1 << 30)
+                let counted = try scenario.load(
+                    kind.hasHalfClose ? "sink" : "counted-sink",
+                    on: forward[sink],
+                    "--bytes",
+                    "\(bytes)"
+                )
                 #expect(counted.counts == ["complete": 1], "\(counted)")
                 let compared = try scenario.load(
                     "echo",
                     on: forward[7000],
                     "--bytes",
                     "\(bytes / 2)",
-                    "--half-close",
+                    "--half-close=\(kind.hasHalfClose)",
                     "--chunk",
                     "262144"
                 )
@@ -95,7 +106,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.everything)
+        @Test(arguments: ClusterKind.everything + ClusterKind.otherWaysOfEverything)
         func `a pod that speaks first is heard`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(7009)
@@ -107,7 +118,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.containerd))
+        @Test(arguments: ClusterKind.all(.containerd) + ClusterKind.otherWays(.containerd))
         func `an HTTP page is fetched, by way of IPv6 too`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(8080)

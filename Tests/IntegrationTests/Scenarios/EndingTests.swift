@@ -3,7 +3,7 @@ import Testing
 extension Integration {
     /// The client may only see a clean end where the server said that all is well; in every dialect.
     @Suite struct `Ending connections` {
-        @Test(arguments: ClusterKind.everything)
+        @Test(arguments: ClusterKind.everything + ClusterKind.otherWaysOfEverything)
         func `a reset by the pod is a reset for the client, never an end`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(7005, 7000)
@@ -19,7 +19,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.everything)
+        @Test(arguments: ClusterKind.everything + ClusterKind.otherWaysOfEverything)
         func `a port where nobody listens is a reset, with the server's reason`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(7999, 7000)
@@ -48,7 +48,7 @@ extension Integration {
 
         /// Servers before Kubernetes 1.32 leave the bytes of a refused connection in one of their workers' way for
         /// good (moby/spdystream); whoever comes next must not end up behind them.
-        @Test(arguments: ClusterKind.everything)
+        @Test(arguments: ClusterKind.everything + ClusterKind.otherWaysOfEverything)
         func `ports refused again and again, with bytes under way, wear nothing out`(kind: ClusterKind) throws
         {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
@@ -78,7 +78,10 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.ideal, .containerd), ["rst", "fin"])
+        @Test(
+            arguments: ClusterKind.all(.ideal, .containerd) + ClusterKind.otherWays(.containerd),
+            ["rst", "fin"]
+        )
         func `a client that goes away in the middle leaves nothing behind`(kind: ClusterKind, how: String)
             throws
         {
@@ -108,7 +111,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.everything)
+        @Test(arguments: ClusterKind.everything + ClusterKind.otherWays(.containerd))
         func `an answer that is awaited comes, and ends cleanly`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(7008, 7001, 8080)
@@ -142,7 +145,7 @@ extension Integration {
 
     /// One direction ends, the other goes on: where the runtime can do it.
     @Suite struct `Half-closing` {
-        @Test(arguments: ClusterKind.all(.ideal))
+        @Test(arguments: ClusterKind.all(.ideal) + [.goPeer(.ideal).by(.spdy)])
         func `a client ends its direction and reads its answer`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7002, 7004, 7008)
@@ -169,7 +172,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.ideal))
+        @Test(arguments: ClusterKind.all(.ideal) + [.goPeer(.ideal).by(.spdy)])
         func `a pod ends its direction and goes on reading`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(7006)
@@ -186,6 +189,45 @@ extension Integration {
                 #expect(report.counts == ["complete": 4], "\(report)")
                 #expect(report.bytesSent == 4_000_000)
                 #expect(forward.process.errors.text.isEmpty)
+            }
+        }
+
+        /// WebSocket channels cannot say that one direction is over: the pod learns of the client's end with the last of it.
+        @Test(arguments: [ClusterKind.goPeer(.containerd).by(.channels)])
+        func `without half-close an answer still comes, and the pod learns of the client's close`(
+            kind: ClusterKind
+        ) throws {
+            try Scenario.run(kind, within: .seconds(30)) { scenario in
+                let forward = try scenario.forward(7004, 7008)
+                let late = try scenario.load("wait", on: forward[7008], "--ms", "1500", "--half-close")
+                #expect(late.counts == ["complete": 1], "\(late)")
+                // This port of the pod answers at the client's end, which it does not hear of while the client is there.
+                let waiting = try scenario.load(
+                    "half-close",
+                    on: forward[7004],
+                    "--bytes",
+                    "1000",
+                    "--timeout",
+                    "1500ms"
+                )
+                #expect(waiting.counts == ["timeout": 1], "\(waiting)")
+                try scenario.poll(for: "the pod's connections to be closed") {
+                    try scenario.cluster.liveConnectionCount() == 0
+                }
+                #expect(forward.process.errors.text.isEmpty)
+            }
+        }
+
+        @Test(arguments: [ClusterKind.goPeer(.containerd).by(.channels)])
+        func `without half-close the end of a pod is the end of the connection`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(30)) { scenario in
+                let forward = try scenario.forward(7006)
+                let socket = try scenario.connect(to: forward[7006])
+                let (bytes, ending) = socket.receiveToEnd()
+                #expect(bytes.isEmpty && ending == .end)
+                try scenario.poll(for: "the pod's connection to be closed") {
+                    try scenario.cluster.liveConnectionCount() == 0
+                }
             }
         }
     }

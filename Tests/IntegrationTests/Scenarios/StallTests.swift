@@ -2,7 +2,7 @@ import Testing
 
 extension Integration {
     @Suite struct `Standing still` {
-        @Test(arguments: ClusterKind.all(.ideal, .containerd))
+        @Test(arguments: ClusterKind.all(.ideal, .containerd) + ClusterKind.otherWays(.containerd))
         func `a client that does not read holds up nobody and loses nothing`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7001)
@@ -39,7 +39,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.ideal, .containerd))
+        @Test(arguments: ClusterKind.all(.ideal, .containerd) + ClusterKind.otherWays(.containerd))
         func `a pod that does not read holds up nobody else`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7007, 7000)

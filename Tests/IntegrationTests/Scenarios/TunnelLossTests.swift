@@ -3,7 +3,7 @@ import Testing
 extension Integration {
     @Suite struct `Losing the server` {
         /// The server goes away in the middle of a frame, with connections on every tunnel.
-        @Test(arguments: ClusterKind.everything)
+        @Test(arguments: ClusterKind.everything + ClusterKind.otherWays(.containerd))
         func `clients see a reset, and ffwd goes on`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, 7001)
@@ -23,8 +23,10 @@ extension Integration {
                 for socket in sockets {
                     #expect(socket.receiveToEnd().ending == .reset)
                 }
+                // Where each connection has a WebSocket of its own, each tells of its loss.
                 _ = try forward.process.errors.line(
-                    beginningWith: "lost connection to pod: ",
+                    beginningWith: kind.way == .channels
+                        ? "an error occurred forwarding" : "lost connection to pod: ",
                     until: scenario.deadline
                 )
                 // A client that comes now waits for the new tunnel, if there is none yet.
@@ -41,7 +43,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: ClusterKind.all(.ideal))
+        @Test(arguments: ClusterKind.all(.ideal) + ClusterKind.otherWays(.containerd))
         func `it can be lost again and again`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000)

@@ -11,7 +11,17 @@ enum Runtime: String, Sendable {
     case streaming = "streaming-1.32"
 }
 
-/// Which server a scenario runs against, and in which dialect it ends connections.
+/// The way into the API server that ffwd is told to take.
+enum Way: String, Sendable {
+    /// SPDY inside a WebSocket.
+    case webSocket = "websocket"
+    /// SPDY as it is.
+    case spdy
+    /// A WebSocket for each connection; it knows no half-close.
+    case channels
+}
+
+/// Which server a scenario runs against, in which dialect it ends connections, and by which way ffwd comes.
 struct ClusterKind: Sendable, CustomTestStringConvertible {
     enum Server: String, Sendable, CaseIterable {
         /// Ours: fast, but it shares ffwd's codecs.
@@ -22,6 +32,9 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
 
     let server: Server
     let runtime: Runtime
+    var way = Way.webSocket
+    /// More of the server's options.
+    var options: [String] = []
 
     static func miniCluster(_ runtime: Runtime) -> Self { Self(server: .miniCluster, runtime: runtime) }
     static func goPeer(_ runtime: Runtime) -> Self { Self(server: .goPeer, runtime: runtime) }
@@ -33,7 +46,33 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
 
     static let everything = all(.ideal, .containerd, .streaming)
 
-    var testDescription: String { "\(server.rawValue), \(runtime.rawValue)" }
+    /// The Go peer by the two other ways, SPDY as it is in each of the dialects; our own server speaks what ffwd does.
+    ///
+    /// WebSocket channels end the same in all of them.
+    static func otherWays(_ runtimes: Runtime...) -> [Self] {
+        runtimes.map { goPeer($0).by(.spdy) } + [goPeer(.containerd).by(.channels)]
+    }
+
+    static let otherWaysOfEverything = otherWays(.ideal, .containerd, .streaming)
+
+    /// The same by another way.
+    func by(_ way: Way) -> Self { Self(server: server, runtime: runtime, way: way, options: options) }
+
+    /// The same with more options for the server.
+    func with(_ options: String...) -> Self {
+        Self(server: server, runtime: runtime, way: way, options: self.options + options)
+    }
+
+    /// Whether the end of one direction can be told the other side.
+    var hasHalfClose: Bool { way != .channels }
+
+    /// A size that by the first way shows speed and memory, and by the others only that they work.
+    func scaled(_ size: Int) -> Int { Programs.scaled(way == .webSocket ? size : max(1, size / 8)) }
+
+    var testDescription: String {
+        let words = [server.rawValue, runtime.rawValue] + (way == .webSocket ? [] : [way.rawValue])
+        return (words + options).joined(separator: ", ")
+    }
 }
 
 /// A running API server with the pod `demo`, which offers what `Tests/Peers/README.md` says.
@@ -58,18 +97,23 @@ final class Cluster {
         let server: Subprocess
         switch kind.server {
         case .miniCluster:
-            server = try start([
-                Programs.miniCluster, "--dir", directory.path, "--runtime", kind.runtime.rawValue, "--admin",
-            ])
+            server = try start(
+                [
+                    Programs.miniCluster, "--dir", directory.path, "--runtime", kind.runtime.rawValue,
+                    "--admin",
+                ] + kind.options
+            )
         case .goPeer:
             let address =
                 "127.\((1...254).map { _ in Int.random(in: 1...254) }.prefix(3).map(String.init).joined(separator: "."))"
             let pod = try start([try Programs.peer("pod"), "--address", address])
             _ = try pod.output.line(beginningWith: "ready ", until: deadline)
-            server = try start([
-                try Programs.peer("apiserver"), "--dir", directory.path, "--runtime", kind.runtime.rawValue,
-                "--pod-address", address,
-            ])
+            server = try start(
+                [
+                    try Programs.peer("apiserver"), "--dir", directory.path, "--runtime",
+                    kind.runtime.rawValue, "--pod-address", address,
+                ] + kind.options
+            )
         }
         url = String(try server.output.line(beginningWith: "ready ", until: deadline).dropFirst(6))
         let admin = try server.output.line(beginningWith: "admin ", until: deadline)

@@ -96,7 +96,7 @@ final class Scenario {
         return (try process.waitForExit(until: deadline), process)
     }
 
-    /// Forwards free local ports to `remotePorts` of the pod `demo`.
+    /// Forwards free local ports to `remotePorts` of the pod `demo`, by the way that the cluster's kind names.
     ///
     /// - Parameter kubeconfig: nil: the cluster's own.
     func forward(
@@ -105,8 +105,11 @@ final class Scenario {
         kubeconfig chosen: String? = nil
     ) throws -> Forward {
         let kubeconfig = try chosen ?? cluster.kubeconfig
+        // ffwd comes by the first way on its own.
+        let kind = clusterOrNil?.kind
+        let way = kind.map { $0.way == .webSocket ? [] : ["--transport", $0.way.rawValue] } ?? []
         let arguments =
-            [Programs.ffwd, "--kubeconfig", kubeconfig] + options + ["pod/demo"]
+            [Programs.ffwd, "--kubeconfig", kubeconfig] + way + options + ["pod/demo"]
             + remotePorts.map { ":\($0)" }
         return try Forward(start(arguments), remotePorts: remotePorts, until: deadline)
     }

@@ -9,9 +9,10 @@ import (
 // adminHandler serves the switches of the tests, in plain HTTP on loopback.
 //
 //	GET  /admin/stats                          counts, as JSON
-//	POST /admin/cut?how=fin|rst                ends every tunnel in the middle of a frame
+//	POST /admin/cut?how=fin|rst                ends every tunnel and WebSocket in the middle of a frame
 //	POST /admin/freeze?what=tunnels|api|all    answers nothing any more, closes nothing
 //	POST /admin/thaw                           goes on
+//	POST /admin/spoil                          makes the next text message of channels one that is no base64
 func adminHandler(s *state) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/admin/stats", func(response http.ResponseWriter, request *http.Request) {
@@ -27,7 +28,7 @@ func adminHandler(s *state) http.Handler {
 		tunnels := s.open()
 		done := make(chan struct{})
 		for _, t := range tunnels {
-			go func(t *tunnel) {
+			go func(t cuttable) {
 				t.cut(request.URL.Query().Get("how") == "rst")
 				done <- struct{}{}
 			}(t)
@@ -51,6 +52,10 @@ func adminHandler(s *state) http.Handler {
 		s.tunnelGate.open()
 		s.apiGate.open()
 		fmt.Fprintln(response, "thawed")
+	}))
+	mux.HandleFunc("/admin/spoil", onPost(func(response http.ResponseWriter, request *http.Request) {
+		s.spoil.Store(true)
+		fmt.Fprintln(response, "spoiled")
 	}))
 	return mux
 }

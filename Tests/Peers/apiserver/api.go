@@ -9,7 +9,7 @@ import (
 )
 
 // ways says which of the three ways into a pod the server knows.
-type ways struct{ tunnel, spdy, channels bool }
+type ways struct{ tunnel, spdy, channels, base64 bool }
 
 func parseWays(text string) ways {
 	known := ways{}
@@ -21,6 +21,8 @@ func parseWays(text string) ways {
 			known.spdy = true
 		case "channels":
 			known.channels = true
+		case "base64":
+			known.base64 = true
 		}
 	}
 	return known

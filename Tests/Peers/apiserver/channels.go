@@ -20,7 +20,16 @@ const (
 	channelProtocolBase64 = "v4.base64.channel.k8s.io"
 )
 
-var channelUpgrader = websocket.Upgrader{Subprotocols: []string{channelProtocol, channelProtocolBase64}}
+// channelProtocols are the ones that the server knows.
+func (w ways) channelProtocols() []string {
+	switch {
+	case w.channels:
+		return []string{channelProtocol, channelProtocolBase64}
+	case w.base64:
+		return []string{channelProtocolBase64}
+	}
+	return nil
+}
 
 // webSocketChannels is way (c): each message begins with its channel, 2i for data and 2i+1 for errors of port i.
 func (server *apiServer) webSocketChannels(response http.ResponseWriter, request *http.Request, target pod) {
@@ -31,22 +40,28 @@ func (server *apiServer) webSocketChannels(response http.ResponseWriter, request
 		io.WriteString(response, complaint)
 		return
 	}
-	offered := websocket.Subprotocols(request)
-	if !server.ways.channels || !contains(offered, channelProtocol) && !contains(offered, channelProtocolBase64) {
+	// Of those that both know the client's favourite is taken, as Kubernetes does; gorilla asks the server's order.
+	chosen := ""
+	for _, protocol := range websocket.Subprotocols(request) {
+		if contains(server.ways.channelProtocols(), protocol) {
+			chosen = protocol
+			break
+		}
+	}
+	if chosen == "" {
 		response.Header().Set("Connection", "close")
 		response.WriteHeader(http.StatusForbidden)
 		return
 	}
-	socket, err := channelUpgrader.Upgrade(response, request, nil)
+	upgrader := websocket.Upgrader{Subprotocols: []string{chosen}}
+	socket, err := upgrader.Upgrade(response, request, nil)
 	if err != nil {
 		return
 	}
 	defer socket.Close()
-	server.state.tunnelsOpened.Add(1)
-	server.state.tunnelsOpen.Add(1)
-	defer server.state.tunnelsOpen.Add(-1)
-
-	channels := &channels{socket: socket, isText: socket.Subprotocol() == channelProtocolBase64}
+	channels := &channels{state: server.state, socket: socket, isText: socket.Subprotocol() == channelProtocolBase64}
+	server.state.add(channels)
+	defer server.state.remove(channels)
 	for i, port := range numbers {
 		preamble := binary.LittleEndian.AppendUint16(nil, uint16(port))
 		channels.send(byte(2*i), preamble)
@@ -104,9 +119,21 @@ func channelPorts(values []string) (numbers []int, complaint string) {
 
 // channels is one WebSocket of way (c).
 type channels struct {
+	state   *state
 	socket  *websocket.Conn
 	isText  bool
 	writing sync.Mutex
+}
+
+// cut ends the WebSocket in the middle of a frame, without the ends that TLS and WebSocket have for it.
+func (c *channels) cut(reset bool) {
+	// A writer that holds the lock stands in the middle of a frame already, for the client does not read.
+	if c.writing.TryLock() {
+		c.socket.SetWriteDeadline(time.Now().Add(cutPatience))
+		c.socket.UnderlyingConn().Write([]byte{0x82, 0x7e})
+		c.writing.Unlock()
+	}
+	closeUnderTLS(c.socket.UnderlyingConn(), reset)
 }
 
 func (c *channels) send(channel byte, payload []byte) error {
@@ -114,6 +141,9 @@ func (c *channels) send(channel byte, payload []byte) error {
 	defer c.writing.Unlock()
 	if c.isText {
 		text := append([]byte{'0' + channel}, base64.StdEncoding.EncodeToString(payload)...)
+		if c.state.spoil.CompareAndSwap(true, false) {
+			text = append(text[:1], "no base64!"...)
+		}
 		return c.socket.WriteMessage(websocket.TextMessage, text)
 	}
 	return c.socket.WriteMessage(websocket.BinaryMessage, append([]byte{channel}, payload...))

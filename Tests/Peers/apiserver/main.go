@@ -34,7 +34,7 @@ func main() {
 	pods := podList{}
 	flag.Var(&pods, "pod", "a further pod, NAME=ADDRESS (repeatable)")
 	cipher := flag.String("cipher", "", "the one TLS cipher suite to speak, by Go's name; the connection is TLS 1.2 then")
-	ways := flag.String("ways", "tunnel,spdy,channels", "ways in that the server knows; without tunnel it answers as servers before 1.30")
+	ways := flag.String("ways", "tunnel,spdy,channels", "ways in that the server knows (or base64: channels in that form only); without tunnel it answers as servers before 1.30")
 	flag.Parse()
 
 	newRuntime, known := runtimes[*runtimeName]

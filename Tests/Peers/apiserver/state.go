@@ -13,15 +13,20 @@ type state struct {
 	apiGate    gate // requests wait here
 	tunnelGate gate // bytes of tunnels wait here
 
+	spoil atomic.Bool // the next text message of channels is no base64
+
 	mutex   sync.Mutex
-	tunnels map[*tunnel]struct{}
+	tunnels map[cuttable]struct{}
 }
+
+// cuttable is an upgraded connection of a client that can be ended in the middle of a frame.
+type cuttable interface{ cut(reset bool) }
 
 func newState() *state {
-	return &state{tunnels: map[*tunnel]struct{}{}}
+	return &state{tunnels: map[cuttable]struct{}{}}
 }
 
-func (s *state) add(t *tunnel) {
+func (s *state) add(t cuttable) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.tunnels[t] = struct{}{}
@@ -29,18 +34,18 @@ func (s *state) add(t *tunnel) {
 	s.tunnelsOpen.Add(1)
 }
 
-func (s *state) remove(t *tunnel) {
+func (s *state) remove(t cuttable) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	delete(s.tunnels, t)
 	s.tunnelsOpen.Add(-1)
 }
 
-// open is a snapshot of the tunnels that are open.
-func (s *state) open() []*tunnel {
+// open is a snapshot of the tunnels and WebSockets that are open.
+func (s *state) open() []cuttable {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	tunnels := make([]*tunnel, 0, len(s.tunnels))
+	tunnels := make([]cuttable, 0, len(s.tunnels))
 	for t := range s.tunnels {
 		tunnels = append(tunnels, t)
 	}

@@ -107,15 +107,20 @@ func (t *tunnel) cut(reset bool) {
 
 // abort closes the TCP connection under TLS.
 func (t *tunnel) abort() {
-	if secure, ok := t.client.(*tls.Conn); ok {
+	closeUnderTLS(t.client, t.resetting.Load())
+	t.close()
+}
+
+// closeUnderTLS closes the TCP connection that carries client.
+func closeUnderTLS(client net.Conn, reset bool) {
+	if secure, ok := client.(*tls.Conn); ok {
 		if plain, ok := secure.NetConn().(*net.TCPConn); ok {
-			if t.resetting.Load() {
+			if reset {
 				plain.SetLinger(0)
 			}
 			plain.Close()
 		}
 	}
-	t.close()
 }
 
 // copyToClient copies what the kubelet sends with write, one piece a read, until either side ends.
