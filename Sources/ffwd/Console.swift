@@ -35,6 +35,10 @@ final class Console {
                 return
             }
             scheduleCounts()
+        case .acceptingPaused(let count, let limit):
+            error(Self.fullText(count, limit))
+        case .acceptingResumed:
+            error("accepting connections again")
         case .connectionFailed(let localPort, let remotePort, let failure):
             let kind = "an error occurred forwarding \(localPort) -> \(remotePort): \(Self.kind(of: failure))"
             guard failures.line(ofKind: kind) == .count else {
@@ -102,6 +106,16 @@ final class Console {
         text.split(whereSeparator: \.isNewline).joined(separator: " ").escapedForTerminal(
             upTo: lineScalarsMax
         )
+    }
+
+    private static func fullText(_ count: Int, _ limit: AcceptGate.Limit) -> String {
+        switch limit {
+        case .connections:
+            "\(count) connections are open, as many as --max-connections allows: others wait until one ends"
+        case .descriptors(let descriptors):
+            "\(count) connections are open, as many as this process's limit of \(descriptors) descriptors allows: "
+                + "others wait until one ends (a higher hard limit helps: ulimit -Hn)"
+        }
     }
 
     private static func listenText(

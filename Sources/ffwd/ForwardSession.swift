@@ -20,6 +20,8 @@ final class ForwardSession {
     private var end: End?
 
     init(_ request: Forwarder.Request) throws {
+        var request = request
+        request.descriptorsMax = ProcessLimits.raiseOpenFiles()
         loop = try EventLoop()
         console = Console(loop: loop)
         forwarder = Forwarder(loop: loop, request: request) { [weak self] event in self?.handle(event) }
@@ -37,7 +39,6 @@ final class ForwardSession {
 
     /// Runs, and ends the process.
     func run() -> Never {
-        ProcessLimits.raiseOpenFiles()
         forwarder?.start()
         loop.run()
         // Bounded: a plugin that does not end is killed.

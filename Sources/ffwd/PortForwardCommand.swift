@@ -65,6 +65,9 @@ struct PortForwardCommand: ParsableCommand {
     )
     var memoryLimit = MemorySize(bytes: TunnelLimits.memoryBytesStandard)
 
+    @Option(help: "How many connections may be open at once; others wait. (default: what the system allows)")
+    var maxConnections: UInt32?
+
     @Option(
         parsing: .unconditional,
         help: "How long to wait for a pod to appear (like 5s, 2m or 3h, higher than zero)."
@@ -106,6 +109,7 @@ struct PortForwardCommand: ParsableCommand {
             currentDirectory: currentDirectory
         )
         let access = try ClusterAccess(loading: loader, flags: cluster.flags)
+        guard maxConnections != 0 else { throw UsageError.noConnections }
         guard let limits = TunnelLimits(tunnels: tunnels.bounds, memoryBytes: memoryLimit.bytes) else {
             throw UsageError.memoryLimit(memoryLimit, tunnels)
         }
@@ -119,6 +123,7 @@ struct PortForwardCommand: ParsableCommand {
         )
         request.podRunningTimeout = runningTimeout
         request.limits = limits
+        request.connectionsMax = maxConnections.map { Int($0) }
         request.halfClose = halfClose
         request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))
         return request
@@ -148,12 +153,14 @@ enum UsageError: Error, CustomStringConvertible {
     case tooFewArguments
     case podRunningTimeout(PodRunningTimeoutError)
     case memoryLimit(MemorySize, TunnelCount)
+    case noConnections
 
     var description: String {
         switch self {
         case .tooFewArguments:
             "error: TYPE/NAME and list of ports are required for port-forward\n"
                 + "See '\(Invocation.current.command) --help' for help and examples"
+        case .noConnections: "error: --max-connections must be higher than zero"
         case .memoryLimit(let size, let count):
             "error: --memory-limit \(size) is too little for \(count.bounds.most) tunnels: give at least "
                 + "\(MemorySize(bytes: TunnelLimits.memoryBytes(for: count.bounds.most)))"

@@ -12,13 +12,17 @@ final class ForwardedListener {
     /// Whether the runtime would cut the answer of a client whose end is passed on.
     let holdsEnds: Bool
     private let loop: EventLoop
+    private let mayAccept: () -> Bool
     private let accepted: (LocalConnection) -> Void
     private let closed: (LocalConnection) -> Void
     private var listeners: [Listener] = []
+    /// Those with a client that has to wait.
+    private var crowded: [Listener] = []
     /// The local port that was asked for, or drawn.
     private(set) var local: UInt16
 
     /// - Parameters:
+    ///   - mayAccept: whether there is room for one more; if not, it waits for ``acceptCrowded()``.
     ///   - accepted: gets each new connection.
     ///   - closed: gets each connection whose descriptor has gone back to the kernel.
     init(
@@ -27,6 +31,7 @@ final class ForwardedListener {
         departures: Departures,
         heldEnds: HeldEnds,
         holdsEnds: Bool,
+        mayAccept: @escaping () -> Bool,
         accepted: @escaping (LocalConnection) -> Void,
         closed: @escaping (LocalConnection) -> Void
     ) {
@@ -36,6 +41,7 @@ final class ForwardedListener {
         self.departures = departures
         self.heldEnds = heldEnds
         self.holdsEnds = holdsEnds
+        self.mayAccept = mayAccept
         self.accepted = accepted
         self.closed = closed
     }
@@ -58,7 +64,19 @@ final class ForwardedListener {
         }
     }
 
+    /// Goes on with the clients that had to wait, as far as there is room.
+    func acceptCrowded() {
+        var waiting: [Listener] = []
+        swap(&waiting, &crowded)
+        for listener in waiting { accept(from: listener) }
+    }
+
     private func accept(from listener: Listener) {
+        // libuv tells of no further client until this one is accepted.
+        guard mayAccept() else {
+            crowded.append(listener)
+            return
+        }
         let connection = LocalConnection(loop: loop, port: self)
         do throws(LoopError) {
             try listener.accept(into: connection)
@@ -75,5 +93,6 @@ final class ForwardedListener {
     func close() {
         for listener in listeners { listener.close() }
         listeners = []
+        crowded = []
     }
 }

@@ -26,6 +26,10 @@ package final class Forwarder {
         package var halfClose = HalfClose.auto
         /// How many tunnels there are, and what they may keep in memory.
         package var limits = TunnelLimits.standard
+        /// How many clients there may be at once; nil: as many as there are descriptors for.
+        package var connectionsMax: Int?
+        /// How many descriptors this process may have.
+        package var descriptorsMax = 1024
         /// How long a pod of a service or workload is waited for where there is none.
         package var podRunningTimeout = TimeSpan.seconds(60)
         /// How long such an end is held where nobody can tell whether the client is still there.
@@ -59,6 +63,7 @@ package final class Forwarder {
     private var hasTunnel = false
     private var startError: UpstreamError?
     private var listeners: [ForwardedListener] = []
+    private var gate: AcceptGate?
     private var isReady = false
     private var isClosed = false
     /// Local connections whose descriptors are open.
@@ -188,6 +193,13 @@ package final class Forwarder {
             return
         }
         isReady = true
+        gate = AcceptGate(
+            descriptorsMax: request.descriptorsMax,
+            openDescriptors: ProcessLimits.openFileCount(),
+            tunnelsMax: request.limits.tunnels.most,
+            perConnection: tunnels?.usesChannels ?? false ? 2 : 1,
+            connectionsMax: request.connectionsMax
+        )
         for listener in listeners {
             for address in listener.addresses {
                 handler(.listening(address: address, remotePort: listener.remote))
@@ -214,8 +226,9 @@ package final class Forwarder {
             departures: departures,
             heldEnds: heldEnds,
             holdsEnds: holdsEnds,
+            mayAccept: { [weak self] in self?.mayAccept() ?? false },
             accepted: { [weak self] in self?.accepted($0) },
-            closed: { [weak self] _ in self?.connectionCount -= 1 }
+            closed: { [weak self] _ in self?.connectionClosed() }
         )
         var fatal: [ForwardedListener.Failure] = []
         for address in Self.sorted(request.addresses) {
@@ -246,6 +259,23 @@ package final class Forwarder {
         connectionCount += 1
         handler(.accepted(localPort: local.port?.local ?? 0))
         tunnels?.place(local)
+    }
+
+    private func mayAccept() -> Bool {
+        switch gate?.verdict(beside: connectionCount) {
+        case .accept, nil:
+            return true
+        case .wait(let isNew):
+            if isNew, let gate { handler(.acceptingPaused(connections: connectionCount, gate.limit)) }
+            return false
+        }
+    }
+
+    private func connectionClosed() {
+        connectionCount -= 1
+        guard !isClosed else { return }
+        if gate?.left(connectionCount) ?? false { handler(.acceptingResumed) }
+        for listener in listeners { listener.acceptCrowded() }
     }
 
     // MARK: Ending

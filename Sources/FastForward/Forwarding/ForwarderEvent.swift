@@ -16,6 +16,10 @@ package enum ForwarderEvent {
     case failed(ForwarderFailure)
     /// A client has connected.
     case accepted(localPort: UInt16)
+    /// So many clients are connected that others have to wait until one ends.
+    case acceptingPaused(connections: Int, AcceptGate.Limit)
+    /// There is room again.
+    case acceptingResumed
     /// One connection failed; the others go on.
     case connectionFailed(localPort: UInt16, remotePort: UInt16, ConnectionFailure)
     /// A tunnel is gone; `isLast`: new clients wait until there is another.

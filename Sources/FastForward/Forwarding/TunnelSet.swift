@@ -37,7 +37,8 @@ package final class TunnelSet: Tunnel.Owner {
     private var hasFoundWay = false
     /// The connections that have a WebSocket of their own, where no tunnel can be had.
     private var channels: [ObjectIdentifier: ChannelConnection] = [:]
-    private var usesChannels = false
+    /// Whether each connection has an upstream connection of its own.
+    private(set) var usesChannels = false
     /// Why the first way was refused: it says more than the last one's reason.
     private var firstRefusal: UpstreamError?
     private let limits: TunnelLimits

@@ -25,7 +25,17 @@ package struct LoopError: Error, Equatable, CustomStringConvertible {
     /// The operating system's reason, such as `address already in use`.
     package var reason: String { unsafe String(cString: uv_strerror(code)) }
 
-    package var description: String { "cannot \(attempt): \(reason)" }
+    /// What to do about it, where that is not plain.
+    private var advice: String {
+        switch code {
+        case Self.tooManyOpenFiles: " (raise the limit of this process: ulimit -n)"
+        case Self.addressNotAvailable where attempt.hasPrefix("connect"):
+            " (this host may have no local port left for that server: see net.ipv4.ip_local_port_range, or wait a minute)"
+        default: ""
+        }
+    }
+
+    package var description: String { "cannot \(attempt): \(reason)\(advice)" }
 }
 
 /// Throws what a libuv call that returns a negative code says.

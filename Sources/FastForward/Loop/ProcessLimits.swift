@@ -17,6 +17,20 @@ package enum ProcessLimits {
     }
 }
 
+extension ProcessLimits {
+    /// How many descriptors are open now.
+    ///
+    /// - Returns: 3 where the system does not tell.
+    package static func openFileCount() -> Int {
+        guard let directory = unsafe opendir("/proc/self/fd") else { return 3 }
+        // The two that every directory has, and the one that reads it.
+        var count = -3
+        while unsafe readdir(directory) != nil { count += 1 }
+        unsafe closedir(directory)
+        return max(3, count)
+    }
+}
+
 /// Signals by which a forward is ended.
 package enum ProcessSignal {
     package static let interrupt = SIGINT

@@ -1,0 +1,70 @@
+/// Decides whether another client may be accepted.
+///
+/// Theory of operation. When a process is out of descriptors, libuv accepts the clients that wait and closes them
+/// without a word. So clients are not accepted any more before that: they wait in the kernel's backlog, where they see
+/// an open connection, until one that is there has ended. Each port then has one connection that libuv has taken
+/// already; it is the first to go on.
+///
+/// One *episode* lasts from the first client that has to wait until a tenth of the connections are gone; it is told once.
+package struct AcceptGate {
+    /// What keeps clients waiting.
+    package enum Limit: Equatable, Sendable {
+        /// The descriptors that the system allows this process.
+        case descriptors(Int)
+        /// What the user allows.
+        case connections
+    }
+
+    enum Verdict: Equatable {
+        case accept
+        /// The client waits; `isNew`: the first of an episode.
+        case wait(isNew: Bool)
+    }
+
+    /// Descriptors that are kept for what is no client: API requests, look-ups, plugins, tunnels that end.
+    private static let reserve = 48
+
+    let connectionsMax: Int
+    let limit: Limit
+    private var isFull = false
+
+    /// - Parameters:
+    ///   - descriptorsMax: the process's limit.
+    ///   - openDescriptors: those that are open before the first client comes.
+    ///   - tunnelsMax: how many tunnels there may be.
+    ///   - perConnection: 2 where each client has an upstream connection of its own.
+    init(
+        descriptorsMax: Int,
+        openDescriptors: Int,
+        tunnelsMax: Int,
+        perConnection: Int,
+        connectionsMax: Int?
+    ) {
+        // Where there are very few, half of them are for clients all the same.
+        let kept = min(openDescriptors + tunnelsMax + Self.reserve, descriptorsMax / 2)
+        let possible = max(1, (descriptorsMax - kept) / perConnection)
+        if let connectionsMax, connectionsMax <= possible {
+            self.connectionsMax = connectionsMax
+            limit = .connections
+        } else {
+            self.connectionsMax = possible
+            limit = .descriptors(descriptorsMax)
+        }
+    }
+
+    /// Asks for one more beside `count` connections.
+    mutating func verdict(beside count: Int) -> Verdict {
+        guard count >= connectionsMax else { return .accept }
+        defer { isFull = true }
+        return .wait(isNew: !isFull)
+    }
+
+    /// Takes note that only `count` are left.
+    ///
+    /// - Returns: whether that ends an episode.
+    mutating func left(_ count: Int) -> Bool {
+        guard isFull, count <= connectionsMax - max(1, connectionsMax / 10) else { return false }
+        isFull = false
+        return true
+    }
+}
