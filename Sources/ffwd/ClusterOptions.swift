@@ -87,6 +87,12 @@ struct ClusterOptions: ParsableArguments {
     )
     var requestTimeout = "0"
 
+    @Option(
+        parsing: .unconditional,
+        help: "The file that says which credential plugins may run, instead of $KUBERC or ~/.kube/kuberc."
+    )
+    var kuberc: String?
+
     /// For ``ClusterAccess``.
     var flags: ClusterFlags {
         var flags = ClusterFlags(context: context, cluster: cluster, user: user, namespace: namespace)
@@ -139,7 +145,6 @@ struct IgnoredOptions: ParsableArguments {
     @Flag var disableCompression = false
     @Flag var matchServerVersion = false
     @Flag var warningsAsErrors = false
-    @Option(parsing: .unconditional) var kuberc: String?
     @Option(parsing: .unconditional) var profile: String?
     @Option(parsing: .unconditional) var profileOutput: String?
     @Option(parsing: .unconditional) var vmodule: String?

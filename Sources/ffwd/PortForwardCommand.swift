@@ -103,11 +103,12 @@ struct PortForwardCommand: ParsableCommand {
         }
         let target = try TargetArgument(arguments[0])
         let ports = try arguments.dropFirst().map { text throws(PortArgumentError) in try PortArgument(text) }
-        let loader = KubeconfigLoader(
+        var loader = KubeconfigLoader(
             explicitFile: cluster.kubeconfig,
             environment: environment,
             currentDirectory: currentDirectory
         )
+        loader.explicitKuberc = cluster.kuberc
         let access = try ClusterAccess(loading: loader, flags: cluster.flags)
         guard maxConnections != 0 else { throw UsageError.noConnections }
         guard let limits = TunnelLimits(tunnels: tunnels.bounds, memoryBytes: memoryLimit.bytes) else {

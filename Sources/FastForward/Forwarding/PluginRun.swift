@@ -52,7 +52,10 @@ final class PluginRun {
     private func start() throws(ExecPluginError) {
         let isInteractive = try plugin.isInteractive(standardInputIsTerminal: StandardStreams.inputIsTerminal)
         // Not the path that the kubeconfig may set, which is for the plugin itself.
-        guard let program = ProgramSearch.find(plugin.command, path: ProgramSearch.ownPath) else {
+        let find = { (name: String) in ProgramSearch.find(name, path: ProgramSearch.ownPath) }
+        let found = find(plugin.command)
+        try plugin.policy.check(command: plugin.command, program: found, find: find)
+        guard let program = found else {
             throw .notFound(command: plugin.command, installHint: plugin.installHint)
         }
         var environment = plugin.environment.map { variable in

@@ -1,7 +1,3 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#endif
-
 /// Why a file could not be read, in the words of the system call that failed.
 package struct FileProblem: Error, Equatable, CustomStringConvertible {
     package let path: String
@@ -23,41 +19,20 @@ enum BoundedFile {
     /// A kubeconfig of a thousand clusters with embedded certificates has about 6 MiB.
     static let bytesMax = 16 << 20
 
-    /// The contents of the file at `path`, which must be a regular one.
+    /// All of the file at `path`.
     ///
-    /// FoundationEssentials reads no others; `/dev/null` counts as empty.
-    static func read(_ path: String) throws(FileProblem) -> [UInt8] {
-        let target = URL(filePath: path).resolvingSymlinksInPath().path
-        let attributes = try? FileManager.default.attributesOfItem(atPath: target)
-        switch attributes?[.type] as? FileAttributeType {
-        case .some(.typeDirectory): throw FileProblem(path, "is a directory")
-        case .some(.typeCharacterSpecial), .some(.typeBlockSpecial):
-            guard path == "/dev/null" else { throw FileProblem(path, "is a device") }
-            return []
-        case .some(.typeRegular):
-            guard (attributes?[.size] as? UInt64 ?? 0) <= bytesMax else { throw tooLarge(path) }
-        case .some, .none: break
-        }
-        let bytes: [UInt8]
-        do {
-            bytes = try [UInt8](Data(contentsOf: URL(filePath: path)))
+    /// - Parameter acceptsPipes: waits for the writer of a pipe; for what is read only once.
+    static func read(_ path: String, acceptsPipes: Bool = false) throws(FileProblem) -> [UInt8] {
+        let contents: FileBytes.Contents
+        do throws(FileBytes.Failure) {
+            contents = try FileBytes.read(path, bytesMax: bytesMax, acceptsPipes: acceptsPipes)
         } catch {
-            switch (error as? CocoaError)?.code {
-            case .some(.fileReadNoSuchFile), .some(.fileNoSuchFile):
-                throw FileProblem(path, "no such file or directory", isMissing: true)
-            case .some(.fileReadNoPermission):
-                // So it reports pipes as well; `<(…)` of a shell is one.
-                let isPipe =
-                    path.hasPrefix("/dev/") || (attributes?[.type] as? FileAttributeType) == .typeUnknown
-                throw FileProblem(path, isPipe ? "is a pipe, which cannot be read here" : "permission denied")
-            case .some, .none: throw FileProblem(path, "cannot be read")
-            }
+            throw FileProblem(path, error.reason, isMissing: error.isMissing)
         }
-        guard bytes.count <= bytesMax else { throw tooLarge(path) }
-        return bytes
-    }
-
-    private static func tooLarge(_ path: String) -> FileProblem {
-        FileProblem(path, "larger than \(bytesMax >> 20) MiB")
+        switch contents {
+        case .bytes(let bytes): return bytes
+        case .tooLong: throw FileProblem(path, "larger than \(bytesMax >> 20) MiB")
+        case .pipe: throw FileProblem(path, "is a pipe, which cannot be read here")
+        }
     }
 }

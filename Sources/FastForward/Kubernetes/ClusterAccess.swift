@@ -33,13 +33,16 @@ package struct ClusterAccess: Sendable {
 extension ClusterAccess {
     /// Resolves what `loader` finds.
     package init(loading loader: KubeconfigLoader, flags: ClusterFlags) throws(KubeconfigError) {
+        let kuberc = try Kuberc(loading: loader)
         let kubeconfig = try loader.load()
         let surroundings = ClusterResolver.Surroundings(
             environment: loader.environment,
             inClusterDirectory: loader.inClusterDirectory,
-            searched: loader.candidates
+            searched: loader.candidates,
+            pluginPolicy: kuberc.pluginPolicy
         )
         self = try ClusterResolver(kubeconfig: kubeconfig, flags: flags, surroundings: surroundings).resolve()
+        warnings += kuberc.warnings
     }
 
     /// Resolves `kubeconfig`, reading the files that its chosen entries name; the environment says nothing.

@@ -8,6 +8,7 @@ struct ClusterResolver {
         var inClusterDirectory = InClusterEnvironment.directory
         /// The files that were looked for, for an error text.
         var searched: [String] = []
+        var pluginPolicy = PluginPolicy.allowAll
     }
 
     let kubeconfig: Kubeconfig
@@ -81,7 +82,8 @@ struct ClusterResolver {
         var credential = try userEntry.credential()
         if server.isTLS && identity == nil && credential == .none {
             // A plugin is not run where another credential is there (exec.go, UpdateTransportConfig).
-            if let plugin = try userEntry.plugin(clusterEntry.execCluster(authority: authority)) {
+            let told = clusterEntry.execCluster(authority: authority)
+            if let plugin = try userEntry.plugin(told, policy: surroundings.pluginPolicy) {
                 credential = .exec(ExecCredentialCache(plugin: plugin))
             } else {
                 try userEntry.refuseAuthProvider()

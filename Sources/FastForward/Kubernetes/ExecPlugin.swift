@@ -52,15 +52,23 @@ package struct ExecPlugin: Equatable, Sendable {
     package let interactiveMode: InteractiveMode
     /// nil: the plugin is not told.
     package let cluster: Cluster?
+    /// Whether it may run at all.
+    package let policy: PluginPolicy
 
     /// Takes over what the kubeconfig says, which is checked already (``problems(of:user:)``).
-    init(_ entry: Kubeconfig.ExecPlugin, cluster: Cluster?) throws(ExecPluginError) {
+    init(
+        _ entry: Kubeconfig.ExecPlugin,
+        cluster: Cluster?,
+        policy: PluginPolicy
+    ) throws(ExecPluginError) {
         guard let apiVersion = APIVersion(rawValue: entry.apiVersion ?? "") else {
             throw .invalidAPIVersion(entry.apiVersion ?? "")
         }
         guard let mode = InteractiveMode(rawValue: Self.mode(of: entry)) else {
             throw .unknownMode(Self.mode(of: entry))
         }
+        try policy.validate()
+        self.policy = policy
         command = entry.command ?? ""
         arguments = entry.args ?? []
         environment = (entry.env ?? []).map { Variable(name: $0.name, value: $0.value ?? Redacted("")) }
@@ -177,6 +185,12 @@ private struct ExecInfo: Encodable {
 package enum ExecPluginError: Error, Equatable, CustomStringConvertible {
     case invalidAPIVersion(String)
     case unknownMode(String)
+    /// What the user's kuberc says of plugins contradicts itself.
+    case badPolicy(String)
+    /// The three cases in which the user's kuberc does not let the plugin run.
+    case deniedByPolicy(command: String)
+    case notInAllowlist(program: String)
+    case unresolvedForAllowlist(command: String)
     /// The plugin must talk to the user, and standard input is no terminal.
     case noTerminal
     case notFound(command: String, installHint: String)
@@ -204,6 +218,14 @@ package enum ExecPluginError: Error, Equatable, CustomStringConvertible {
         case .invalidAPIVersion(let version):
             "exec plugin: invalid apiVersion \"\(version.escapedForTerminal())\""
         case .unknownMode(let mode): "unknown interactiveMode: \"\(mode.escapedForTerminal())\""
+        case .badPolicy(let problem): problem.escapedForTerminal()
+        case .deniedByPolicy(let command):
+            "plugin \"\(command.escapedForTerminal())\" not allowed: policy set to \"DenyAll\""
+        case .notInAllowlist(let program):
+            "plugin path \"\(program.escapedForTerminal())\" is not permitted by the credential plugin allowlist"
+        case .unresolvedForAllowlist(let command):
+            "plugin path \"\(command.escapedForTerminal())\" cannot be resolved for credential plugin allowlist check: "
+                + "executable file not found in $PATH"
         case .noTerminal: "exec plugin cannot support interactive mode: standard input is not a terminal"
         case .notFound(let command, let hint):
             "exec: executable \(command.escapedForTerminal()) not found"

@@ -173,10 +173,13 @@ struct UserEntry {
     }
 
     /// The plugin that gives the credential; nil where there is none.
-    func plugin(_ cluster: ExecPlugin.Cluster) throws(KubeconfigError) -> ExecPlugin? {
+    func plugin(
+        _ cluster: ExecPlugin.Cluster,
+        policy: PluginPolicy
+    ) throws(KubeconfigError) -> ExecPlugin? {
         guard let exec = entry.value.exec else { return nil }
         do throws(ExecPluginError) {
-            return try ExecPlugin(exec, cluster: cluster)
+            return try ExecPlugin(exec, cluster: cluster, policy: policy)
         } catch {
             throw .execPlugin(error)
         }

@@ -21,6 +21,8 @@ package enum KubeconfigError: Error, Equatable {
     /// `--request-timeout`.
     case badTimeout
     case execPlugin(ExecPluginError)
+    /// The user's preferences cannot be had, which he has asked for.
+    case kuberc(problem: String)
     case proxy(ProxyURLError, source: String)
     /// What kubectl calls an invalid configuration; one text for each problem.
     case invalid([String])
@@ -66,6 +68,7 @@ extension KubeconfigError: CustomStringConvertible {
             "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a "
                 + "corresponding time unit (e.g. 1s | 2m | 3h)"
         case .execPlugin(let error): "\(error)"
+        case .kuberc(let problem): "kuberc error \(problem)"
         case .proxy(let error, let source):
             error == .refusedInCGI ? "\(error)" : "invalid proxy address in \(source): \(error)"
         case .invalid(let problems): problems.joined(separator: "; ")
@@ -89,11 +92,12 @@ extension KubeconfigError: CustomStringConvertible {
             return "Error in configuration: \n"
                 + problems.map { "* \($0.escapedForTerminal())" }.joined(separator: "\n")
         case .several(let errors): return errors.map(\.terminalText).joined(separator: "\n")
-        case .execPlugin(.invalidAPIVersion), .execPlugin(.unknownMode): return "error: \(self)"
+        case .execPlugin(.invalidAPIVersion), .execPlugin(.unknownMode), .execPlugin(.badPolicy):
+            return "error: \(self)"
         case .proxy(.refusedInCGI, _): return "Unable to connect to the server: \(self)"
         case .execPlugin(let error): return error.terminalText
         case .fileMissing, .fileUnreadable, .malformed, .noConfiguration, .noContextChosen,
-            .contextDoesNotExist, .clusterNotFound, .badTimeout, .proxy,
+            .contextDoesNotExist, .clusterNotFound, .badTimeout, .kuberc, .proxy,
             .userNotFound, .invalid, .server, .badBase64, .unprintable, .tokenFile, .emptyTokenFile,
             .unsupported:
             return "error: \(self)"

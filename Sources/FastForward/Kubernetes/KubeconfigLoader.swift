@@ -6,6 +6,8 @@
 package struct KubeconfigLoader: Sendable {
     /// What `--kubeconfig` says.
     package var explicitFile: String?
+    /// What `--kuberc` says.
+    package var explicitKuberc: String?
     /// `KUBECONFIG`, `HOME`, `KUBERNETES_MASTER`, `KUBERNETES_SERVICE_HOST`, `HTTPS_PROXY` and the like.
     package var environment: [String: String]
     /// Where a pod finds its service account; a test's own directory.
@@ -54,13 +56,13 @@ package struct KubeconfigLoader: Sendable {
 
     private static func read(_ file: String) throws(KubeconfigError) -> [UInt8] {
         do throws(FileProblem) {
-            return try BoundedFile.read(file)
+            return try BoundedFile.read(file, acceptsPipes: true)
         } catch {
             throw error.isMissing ? .fileMissing(path: error.path) : .fileUnreadable(error)
         }
     }
 
-    private func absolute(_ path: String) -> String {
+    func absolute(_ path: String) -> String {
         FilePath.resolve(path, in: currentDirectory)
     }
 }
