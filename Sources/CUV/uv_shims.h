@@ -43,6 +43,17 @@ static inline int ffwd_is_tcp_closed(int fd) {
     return info.tcpi_state == TCP_CLOSE;
 }
 
+// For how many milliseconds a TCP peer has owed us an acknowledgement without sending any; 0: it owes none.
+// A peer with a full receive buffer answers the kernel's probes, however long it takes no data: three unanswered ones
+// are no coincidence.
+static inline int ffwd_tcp_silence(int fd) {
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -errno;
+    if (info.tcpi_unacked == 0 && info.tcpi_probes < 3) return 0;
+    return info.tcpi_last_ack_recv > 0x7fffffff ? 0x7fffffff : (int)info.tcpi_last_ack_recv;
+}
+
 static inline int ffwd_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) == 0 ? 0 : -errno; }
 
 // A write to a connection that is gone is an error, not a signal.

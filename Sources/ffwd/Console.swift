@@ -21,7 +21,7 @@ final class Console {
             output("Forwarding from \(address) -> \(remotePort)")
         case .listenFailed(let localPort, let remotePort, let errors):
             error(Self.listenText(localPort: localPort, remotePort: remotePort, errors))
-        case .ready:
+        case .ready, .drained:
             break
         case .failed(.upstream(.credential(let problem))):
             // A plugin's hint may have several lines, which are escaped already.
@@ -40,7 +40,7 @@ final class Console {
         case .acceptingResumed:
             error("accepting connections again")
         case .connectionFailed(let localPort, let remotePort, let failure):
-            let kind = "an error occurred forwarding \(localPort) -> \(remotePort): \(Self.kind(of: failure))"
+            let kind = "an error occurred forwarding \(localPort) -> \(remotePort): \(failure.kind)"
             guard failures.line(ofKind: kind) == .count else {
                 error("an error occurred forwarding \(localPort) -> \(remotePort): \(failure.reason)")
                 return
@@ -53,6 +53,28 @@ final class Console {
         case .tunnelRestored:
             budgeted("connection to pod restored", "connection to pod restored")
         }
+    }
+
+    /// Tells what has been done so far, on stderr: one line for all, one for each pod.
+    func show(_ statistics: ForwarderStatistics) {
+        flush()
+        let failed = statistics.failures.reduce(0) { $0 + $1.count }
+        var line = "summary: \(statistics.accepted) connections accepted, \(statistics.open) open, \(failed) failed"
+        if failed > 0 {
+            line += " (" + statistics.failures.map { "\($0.count) \($0.kind)" }.joined(separator: ", ") + ")"
+        }
+        error(line)
+        for (name, pod) in statistics.pods {
+            error(
+                "summary: pod/\(name): \(pod.connections) connections, \(pod.toPodBytes) bytes to it, "
+                    + "\(pod.fromPodBytes) from it, \(pod.opened) tunnels opened, \(pod.lost) lost"
+            )
+        }
+    }
+
+    /// Tells that only what is open goes on.
+    func draining(_ count: Int, for span: TimeSpan) {
+        error("waiting up to \(span.text) for \(count) open connections (the same signal again ends it at once)")
     }
 
     /// A line on stderr, or a count of its kind.
@@ -87,17 +109,6 @@ final class Console {
         }
         guard timer?.deadline == nil else { return }
         timer?.schedule(at: loop.now + .seconds(1))
-    }
-
-    private static func kind(of failure: ConnectionFailure) -> String {
-        switch failure {
-        case .reported: "reported by the server"
-        case .reset: "reset by the server"
-        case .stalled: "stalled in the server"
-        case .heldUpOthers: "held up others"
-        case .noTunnel: "no tunnel"
-        case .tunnelLost: "tunnel lost"
-        }
     }
 
     /// What servers say may have several lines and escape sequences, which a terminal would obey; a log line has

@@ -7,6 +7,9 @@ import FastForward
 #endif
 
 /// Runs one forward until a signal or a failure ends it.
+///
+/// Where it is to drain, the first SIGINT or SIGTERM only stops it from accepting: it ends when its last client has
+/// gone, when the time is up, or with the second signal.
 final class ForwardSession {
     private enum End {
         case status(Int32)
@@ -18,8 +21,21 @@ final class ForwardSession {
     private var forwarder: Forwarder?
     private var watchers: [SignalWatcher] = []
     private var end: End?
+    private let options: Options
+    /// How it will end when it has drained.
+    private var endAfterDrain: End?
+    private var drainTimer: LoopTimer?
 
-    init(_ request: Forwarder.Request) throws {
+    /// What the forward itself does not need to know.
+    struct Options {
+        /// How long live connections may go on after the first signal.
+        var drain = TimeSpan.zero
+        /// Whether what was done is told at the end.
+        var summarizes = false
+    }
+
+    init(_ request: Forwarder.Request, _ options: Options) throws {
+        self.options = options
         var request = request
         request.descriptorsMax = ProcessLimits.raiseOpenFiles()
         loop = try EventLoop()
@@ -31,10 +47,14 @@ final class ForwardSession {
         if !ProcessSignal.isIgnored(ProcessSignal.hangUp) {
             try watch(ProcessSignal.hangUp, .signal(ProcessSignal.hangUp))
         }
+        let reporter = try SignalWatcher(loop: loop, signal: ProcessSignal.report) { [weak self] in
+            self?.summarize()
+        }
+        watchers.append(reporter)
     }
 
     private func watch(_ number: Int32, _ end: End) throws {
-        watchers.append(try SignalWatcher(loop: loop, signal: number) { [weak self] in self?.stop(end) })
+        watchers.append(try SignalWatcher(loop: loop, signal: number) { [weak self] in self?.signalled(end) })
     }
 
     /// Runs, and ends the process.
@@ -53,12 +73,36 @@ final class ForwardSession {
 
     private func handle(_ event: ForwarderEvent) {
         console.show(event)
-        if case .failed = event { stop(.status(1)) }
+        switch event {
+        case .failed: stop(.status(1))
+        case .drained: if let endAfterDrain { stop(endAfterDrain) }
+        case .listening, .listenFailed, .ready, .accepted, .acceptingPaused, .acceptingResumed, .connectionFailed,
+            .tunnelLost, .tunnelRestored:
+            break
+        }
+    }
+
+    private func signalled(_ end: End) {
+        guard let forwarder, options.drain > .zero, endAfterDrain == nil, forwarder.connectionCount > 0 else {
+            stop(end)
+            return
+        }
+        endAfterDrain = end
+        console.draining(forwarder.connectionCount, for: options.drain)
+        let timer = LoopTimer(loop: loop) { [weak self] in self?.stop(end) }
+        timer.schedule(at: loop.now + options.drain)
+        drainTimer = timer
+        forwarder.drain()
+    }
+
+    private func summarize() {
+        if let forwarder { console.show(forwarder.statistics) }
     }
 
     private func stop(_ end: End) {
         guard self.end == nil else { return }
         self.end = end
+        if options.summarizes { summarize() }
         forwarder?.close()
         loop.stop()
     }

@@ -33,7 +33,7 @@ enum Main {
             for warning in request.access.warnings {
                 StandardStreams.write("warning: \(warning)\n", to: .error)
             }
-            try ForwardSession(request).run()
+            try ForwardSession(request, command.sessionOptions()).run()
         } catch let error as KubeconfigError {
             fail(error.terminalText)
         } catch let error as UsageError {

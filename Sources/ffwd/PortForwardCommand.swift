@@ -68,6 +68,23 @@ struct PortForwardCommand: ParsableCommand {
     @Option(help: "How many connections may be open at once; others wait. (default: what the system allows)")
     var maxConnections: UInt32?
 
+    @Option(help: "How long clients wait while there is no tunnel (like 5s or 2m).")
+    var hold = "30s"
+
+    @Flag(name: .customLong("no-reconnect"), help: "End when the connection to the pod is lost, as kubectl does.")
+    var endsWhenLost = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How long live connections may go on after the first SIGINT or SIGTERM.",
+            discussion: "Nobody is accepted meanwhile; a second signal ends it at once."
+        )
+    )
+    var drain = "0s"
+
+    @Flag(help: "Tell at the end what was done (SIGUSR1 tells it at any time).")
+    var summary = false
+
     @Option(
         parsing: .unconditional,
         help: "How long to wait for a pod to appear (like 5s, 2m or 3h, higher than zero)."
@@ -124,10 +141,27 @@ struct PortForwardCommand: ParsableCommand {
         )
         request.podRunningTimeout = runningTimeout
         request.limits = limits
+        request.hold = try Self.span(hold, of: "--hold")
+        request.reconnects = !endsWhenLost
+        // The environment is as it was; the files may have changed.
+        let flags = cluster.flags
+        request.reloadedAccess = { try? ClusterAccess(loading: loader, flags: flags) }
         request.connectionsMax = maxConnections.map { Int($0) }
         request.halfClose = halfClose
         request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))
         return request
+    }
+}
+
+extension PortForwardCommand {
+    /// What the session has to know.
+    func sessionOptions() throws -> ForwardSession.Options {
+        ForwardSession.Options(drain: try Self.span(drain, of: "--drain"), summarizes: summary)
+    }
+
+    private static func span(_ text: String, of option: String) throws -> TimeSpan {
+        guard let span = TimeoutFlag.span(text) else { throw UsageError.noDuration(option: option, text) }
+        return span
     }
 }
 
@@ -155,6 +189,7 @@ enum UsageError: Error, CustomStringConvertible {
     case podRunningTimeout(PodRunningTimeoutError)
     case memoryLimit(MemorySize, TunnelCount)
     case noConnections
+    case noDuration(option: String, String)
 
     var description: String {
         switch self {
@@ -162,6 +197,8 @@ enum UsageError: Error, CustomStringConvertible {
             "error: TYPE/NAME and list of ports are required for port-forward\n"
                 + "See '\(Invocation.current.command) --help' for help and examples"
         case .noConnections: "error: --max-connections must be higher than zero"
+        case .noDuration(let option, let text):
+            "error: \(option) \"\(text)\" is no duration (like 500ms, 30s or 2m)"
         case .memoryLimit(let size, let count):
             "error: --memory-limit \(size) is too little for \(count.bounds.most) tunnels: give at least "
                 + "\(MemorySize(bytes: TunnelLimits.memoryBytes(for: count.bounds.most)))"

@@ -26,6 +26,12 @@ package final class Forwarder {
         package var halfClose = HalfClose.auto
         /// How many tunnels there are, and what they may keep in memory.
         package var limits = TunnelLimits.standard
+        /// How long clients wait for a tunnel where there is none.
+        package var hold = TimeSpan.seconds(30)
+        /// Whether a lost tunnel is made again; false: the forward ends, as kubectl's does.
+        package var reconnects = true
+        /// Reads the kubeconfig once more; nil: it is not read again.
+        package var reloadedAccess: (() -> ClusterAccess?)?
         /// How many clients there may be at once; nil: as many as there are descriptors for.
         package var connectionsMax: Int?
         /// How many descriptors this process may have.
@@ -51,7 +57,7 @@ package final class Forwarder {
     }
 
     private let loop: EventLoop
-    private let request: Request
+    private var request: Request
     private let handler: (ForwarderEvent) -> Void
     private let departures: Departures
     private let heldEnds: HeldEnds
@@ -64,6 +70,9 @@ package final class Forwarder {
     private var startError: UpstreamError?
     private var listeners: [ForwardedListener] = []
     private var gate: AcceptGate?
+    private var isDraining = false
+    private var acceptedCount = 0
+    private var failures: [String: Int] = [:]
     private var isReady = false
     private var isClosed = false
     /// Local connections whose descriptors are open.
@@ -112,15 +121,15 @@ package final class Forwarder {
 
     private func openTunnels(to pod: String, namespace: String) {
         guard let endpoint, tunnels == nil else { return }
-        let server = endpoint.server
         let tunnels = TunnelSet(
             loop: loop,
             endpoint: endpoint,
-            path: .portForward(pod: pod, namespace: namespace, at: server),
-            channelPath: { .portForward(pod: pod, namespace: namespace, ports: [$0], at: server) },
             pod: pod,
+            namespace: namespace,
             ways: request.ways,
-            limits: request.limits
+            limits: request.limits,
+            hold: request.hold,
+            renewedEndpoint: { [weak self] in self?.renewedEndpoint() }
         ) { [weak self] event in self?.tunnelSetReported(event) }
         self.tunnels = tunnels
         tunnels.start()
@@ -162,7 +171,9 @@ package final class Forwarder {
             beginIfPossible()
         case .lost(let error, let isLast):
             if isLast { hasTunnel = false }
-            if isReady {
+            if isReady, isLast, !request.reconnects {
+                fail(.lostConnection(error))
+            } else if isReady {
                 handler(.tunnelLost(error, isLast: isLast))
             } else if isLast {
                 // What the API says of the pod is the better reason, where it says something.
@@ -170,6 +181,7 @@ package final class Forwarder {
                 if found != nil { fail(.upstream(error)) }
             }
         case .connectionFailed(let local, let remote, let failure):
+            failures[failure.kind, default: 0] += 1
             handler(.connectionFailed(localPort: local, remotePort: remote, failure))
         }
     }
@@ -257,6 +269,7 @@ package final class Forwarder {
 
     private func accepted(_ local: LocalConnection) {
         connectionCount += 1
+        acceptedCount += 1
         handler(.accepted(localPort: local.port?.local ?? 0))
         tunnels?.place(local)
     }
@@ -274,11 +287,47 @@ package final class Forwarder {
     private func connectionClosed() {
         connectionCount -= 1
         guard !isClosed else { return }
+        if isDraining {
+            if connectionCount == 0 { handler(.drained) }
+            return
+        }
         if gate?.left(connectionCount) ?? false { handler(.acceptingResumed) }
         for listener in listeners { listener.acceptCrowded() }
     }
 
+    /// What the kubeconfig says now, where that is something else than before.
+    private func renewedEndpoint() -> UpstreamEndpoint? {
+        guard let access = request.reloadedAccess?(), access != request.access else { return nil }
+        do throws(TLSError) {
+            let renewed = try UpstreamEndpoint(access: access)
+            request.access = access
+            endpoint = renewed
+            return renewed
+        } catch {
+            // Half-written files are read again at the next attempt.
+            return nil
+        }
+    }
+
+    /// What has been done so far.
+    package var statistics: ForwarderStatistics {
+        ForwarderStatistics(
+            accepted: acceptedCount,
+            open: connectionCount,
+            failures: failures.map { (kind: $0, count: $1) }.sorted { $0.kind < $1.kind },
+            pods: tunnels.map { [($0.pod, $0.statistics)] } ?? []
+        )
+    }
+
     // MARK: Ending
+
+    /// Accepts nobody any more; ``ForwarderEvent/drained`` follows when the last client is gone.
+    package func drain() {
+        guard !isClosed, !isDraining else { return }
+        isDraining = true
+        for listener in listeners { listener.close() }
+        if connectionCount == 0 { handler(.drained) }
+    }
 
     private func fail(_ failure: ForwarderFailure) {
         guard !isClosed else { return }

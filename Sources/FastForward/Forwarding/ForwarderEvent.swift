@@ -20,6 +20,8 @@ package enum ForwarderEvent {
     case acceptingPaused(connections: Int, AcceptGate.Limit)
     /// There is room again.
     case acceptingResumed
+    /// Nobody is accepted any more, and the last client is gone.
+    case drained
     /// One connection failed; the others go on.
     case connectionFailed(localPort: UInt16, remotePort: UInt16, ConnectionFailure)
     /// A tunnel is gone; `isLast`: new clients wait until there is another.
@@ -43,6 +45,8 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
     /// Nothing could be listened on.
     case nothingToListenOn([ForwardedPort])
     case invalidAddress(String)
+    /// The last tunnel is gone, and no other is to be made.
+    case lostConnection(UpstreamError)
 
     /// One line for a person, in kubectl's words where it has some.
     package var description: String {
@@ -57,6 +61,7 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
         case .nothingToListenOn(let ports):
             "error: unable to listen on any of the requested ports: ["
                 + ports.map { "{\($0.local) \($0.remote)}" }.joined(separator: " ") + "]"
+        case .lostConnection: "error: lost connection to pod"
         case .invalidAddress(let text): "error: \(text) is not a valid IP"
         }
     }

@@ -61,6 +61,18 @@ final class LocalConnection: Transport {
         if !isClosing { startReading() }
     }
 
+    /// Leaves a lost tunnel for another one, where neither side has sent anything; the client notices nothing.
+    ///
+    /// - Returns: false: it cannot.
+    func leave() -> Bool {
+        guard pace.isUntouched, fromPod == .open, !hasClientEnded, !isClosing, output.isEmpty else { return false }
+        stopReading()
+        tunnel = nil
+        slot = -1
+        isParked = false
+        return true
+    }
+
     /// The pod's side is over, behind what is queued.
     ///
     /// - Parameter isComplete: the client's bytes go nowhere from now on.

@@ -22,12 +22,14 @@ package final class Tunnel: Carrier, TurnWork {
     private static let readBytesMin = 64 * 1024
 
     /// What the set that a tunnel belongs to has to know.
-    package protocol Owner: AnyObject {
+    protocol Owner: AnyObject {
         func tunnelOpened(_ tunnel: Tunnel)
         func tunnelTakesNoMore(_ tunnel: Tunnel)
         func tunnelBecameIdle(_ tunnel: Tunnel)
         func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError)
         func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure)
+        /// A connection on which nothing has happened has left the tunnel, which is lost, for another one.
+        func connectionLeft(_ local: LocalConnection)
     }
 
     private let path: APIPath
@@ -61,7 +63,7 @@ package final class Tunnel: Carrier, TurnWork {
     private var heldUpSince = Instant(nanoseconds: 0)
     private var culpritTimer: LoopTimer?
 
-    package init(
+    init(
         loop: EventLoop,
         endpoint: UpstreamEndpoint,
         path: APIPath,
@@ -120,6 +122,9 @@ package final class Tunnel: Carrier, TurnWork {
     private var loadedSince = Instant(nanoseconds: 0)
     /// Since when there are none, or it is open.
     private(set) var idleSince = Instant(nanoseconds: 0)
+    /// Payload that clients have sent, and that came for them, in bytes.
+    private(set) var toPodBytes: UInt64 = 0
+    private(set) var fromPodBytes: UInt64 = 0
     /// Clients that it carries.
     package private(set) var liveCount = 0
     /// Connections on it, the discarding ones among them.
@@ -145,6 +150,7 @@ package final class Tunnel: Carrier, TurnWork {
             openTimeoutSatisfied()
             openedAt = loop.now
             idleSince = loop.now
+            watchSilence()
             owner?.tunnelOpened(self)
         }
         receiveFrames(&batch, from: &cursor)
@@ -166,6 +172,7 @@ package final class Tunnel: Carrier, TurnWork {
                 // The way of a byte: everything else is rare.
                 if case .payload(let slot, let range) = event {
                     guard let local = locals[slot] else { continue }
+                    fromPodBytes += UInt64(range.count)
                     local.output.appendBorrowed(batch, range)
                     if !local.isTouched {
                         local.isTouched = true
@@ -375,6 +382,7 @@ package final class Tunnel: Carrier, TurnWork {
         box.buffer.commit(gapBytes + count)
         core.storeDataHeader(local.slot, payloadBytes: count, in: &box.buffer, at: offset)
         local.pace.sent()
+        toPodBytes += UInt64(count)
         scheduleTurn()
     }
 
@@ -524,6 +532,10 @@ package final class Tunnel: Carrier, TurnWork {
         parked = []
         parkedByWorker = []
         for local in lost {
+            if let owner, local.leave() {
+                owner.connectionLeft(local)
+                continue
+            }
             if let port = local.port {
                 owner?.connectionFailed(local: port.local, remote: port.remote, .tunnelLost)
             }

@@ -7,9 +7,8 @@ package final class TunnelSet: Tunnel.Owner {
     /// How many there may be with those that only end what they carry.
     private var tunnelsWithRetiringMax: Int { limits.tunnels.most + Self.retiringMax }
     private static let retiringMax = 24
-    /// How many accepted clients may wait for a tunnel, and how long.
+    /// How many accepted clients may wait for a tunnel.
     package static let waitingMax = 4096
-    package static let waitingSpan = TimeSpan.seconds(30)
 
     package enum Event {
         /// A tunnel is open; the first says that the forward works.
@@ -26,10 +25,9 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     private let loop: EventLoop
-    private let endpoint: UpstreamEndpoint
-    private let path: APIPath
-    private let channelPath: (UInt16) -> APIPath
-    private let pod: String
+    private var endpoint: UpstreamEndpoint
+    let pod: String
+    private let namespace: String
     private let keys: RandomKeys
     private let handler: (Event) -> Void
     /// The ways to try, the best first; those that were refused are gone, those behind one that worked are not needed.
@@ -42,6 +40,9 @@ package final class TunnelSet: Tunnel.Owner {
     /// Why the first way was refused: it says more than the last one's reason.
     private var firstRefusal: UpstreamError?
     private let limits: TunnelLimits
+    /// How long accepted clients wait for a tunnel.
+    private let hold: TimeSpan
+    private let renewedEndpoint: () -> UpstreamEndpoint?
     private var tunnels: [Tunnel] = []
     /// What is known of each of ``tunnels``; kept, so that no accept allocates.
     private var candidates: [TunnelChoice.Candidate] = []
@@ -49,25 +50,32 @@ package final class TunnelSet: Tunnel.Owner {
     private var reconnect = ReconnectPolicy()
     private var timer: LoopTimer?
     private var isClosed = false
+    /// Of the tunnels that are gone.
+    private var pastStatistics = TunnelStatistics()
 
+    /// - Parameters:
+    ///   - hold: how long accepted clients wait for a tunnel.
+    ///   - renewedEndpoint: asked before a lost last tunnel is made again; nil: nothing has changed.
     package init(
         loop: EventLoop,
         endpoint: UpstreamEndpoint,
-        path: APIPath,
-        channelPath: @escaping (UInt16) -> APIPath,
         pod: String,
+        namespace: String,
         ways: [TunnelWay],
         limits: TunnelLimits,
+        hold: TimeSpan,
+        renewedEndpoint: @escaping () -> UpstreamEndpoint?,
         handler: @escaping (Event) -> Void
     ) {
         self.limits = limits
+        self.hold = hold
+        self.renewedEndpoint = renewedEndpoint
         precondition(!ways.isEmpty, "there is at least one way in")
         self.ways = ways
         self.loop = loop
         self.endpoint = endpoint
-        self.path = path
-        self.channelPath = channelPath
         self.pod = pod
+        self.namespace = namespace
         self.handler = handler
         keys = RandomKeys(pool: loop.pool)
     }
@@ -79,7 +87,7 @@ package final class TunnelSet: Tunnel.Owner {
         let tunnel = Tunnel(
             loop: loop,
             endpoint: endpoint,
-            path: path,
+            path: .portForward(pod: pod, namespace: namespace, at: endpoint.server),
             pod: pod,
             way: ways[0],
             keys: keys,
@@ -108,7 +116,9 @@ package final class TunnelSet: Tunnel.Owner {
             now: loop.now
         )
         switch choice.verdict {
-        case .use(let index): tunnels[index].open(local, port: port.remote)
+        case .use(let index):
+            pastStatistics.connections += 1
+            tunnels[index].open(local, port: port.remote)
         case .wait: wait(local)
         }
         if choice.opensAnother { openTunnel() }
@@ -126,7 +136,7 @@ package final class TunnelSet: Tunnel.Owner {
         let channel = ChannelConnection(
             loop: loop,
             endpoint: endpoint,
-            path: channelPath(remotePort),
+            path: .portForward(pod: pod, namespace: namespace, ports: [remotePort], at: endpoint.server),
             pod: pod,
             keys: keys,
             local: local,
@@ -148,9 +158,19 @@ package final class TunnelSet: Tunnel.Owner {
         scheduleTimer()
     }
 
+    /// What has gone through the tunnels so far.
+    package var statistics: TunnelStatistics {
+        var sum = pastStatistics
+        for tunnel in tunnels { sum.add(tunnel) }
+        return sum
+    }
+
+    private func account(for tunnel: Tunnel) { pastStatistics.add(tunnel) }
+
     /// Closes tunnels that take no more connections and carry nobody any more.
     private func closeRetired() {
         for tunnel in tunnels where tunnel.isRetiring && tunnel.liveCount == 0 {
+            account(for: tunnel)
             tunnels.removeAll { $0 === tunnel }
             tunnel.close()
         }
@@ -169,8 +189,9 @@ package final class TunnelSet: Tunnel.Owner {
 
     // MARK: The tunnels' calls
 
-    package func tunnelOpened(_ tunnel: Tunnel) {
+    func tunnelOpened(_ tunnel: Tunnel) {
         reconnect.succeeded()
+        pastStatistics.opened += 1
         hasFoundWay = true
         handler(.opened)
         placeWaiting()
@@ -178,14 +199,14 @@ package final class TunnelSet: Tunnel.Owner {
         if timer?.deadline == nil { scheduleTimer() }
     }
 
-    package func tunnelTakesNoMore(_ tunnel: Tunnel) {
+    func tunnelTakesNoMore(_ tunnel: Tunnel) {
         guard !tunnels.contains(where: { $0.isOpen || $0.isOpening }),
             tunnels.count < tunnelsWithRetiringMax
         else { return }
         pauseBeforeReconnect(after: tunnel)
     }
 
-    package func tunnelBecameIdle(_ tunnel: Tunnel) {
+    func tunnelBecameIdle(_ tunnel: Tunnel) {
         // The set's timer may be set to a later time, for another reason: then this waits for that.
         if timer?.deadline == nil { scheduleTimer() }
     }
@@ -197,7 +218,8 @@ package final class TunnelSet: Tunnel.Owner {
         scheduleTimer()
     }
 
-    package func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
+    func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError) {
+        account(for: tunnel)
         tunnels.removeAll { $0 === tunnel }
         guard !isClosed else { return }
         if tunnel.way == .channels, case .refused(let failure) = error, failure.asksForPorts {
@@ -213,10 +235,13 @@ package final class TunnelSet: Tunnel.Owner {
             return
         }
         let error = hasFoundWay ? error : reason(last: error)
+        if tunnel.openSpan > .zero { pastStatistics.lost += 1 }
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
         // Also where others are left: a spare that cannot be had must not be asked for with each connection.
-        if !isClosed { pauseBeforeReconnect(after: tunnel) }
+        guard !isClosed else { return }
+        pauseBeforeReconnect(after: tunnel)
+        placeWaiting()
     }
 
     /// The reason to tell of several refused ways: the last one's if the API server gave it, else the first one's.
@@ -225,7 +250,12 @@ package final class TunnelSet: Tunnel.Owner {
         return firstRefusal ?? last
     }
 
-    package func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure) {
+    func connectionLeft(_ local: LocalConnection) {
+        // Its tunnel is still in the list; it is placed when that has ended.
+        waiting.append(Waiting(local: local, since: loop.now))
+    }
+
+    func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure) {
         handler(.connectionFailed(local: local, remote: remote, failure))
     }
 
@@ -238,7 +268,7 @@ package final class TunnelSet: Tunnel.Owner {
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
         if !hasTunnel { consider(reconnect.nextAttempt ?? loop.now) }
         if let oldest = waiting.first {
-            consider(oldest.since + Self.waitingSpan)
+            consider(oldest.since + hold)
             if let attempt = reconnect.nextAttempt, attempt > loop.now { consider(attempt) }
         }
         if TunnelChoice.mayCloseIdle(among: updatedCandidates(), bounds: limits.tunnels),
@@ -256,15 +286,20 @@ package final class TunnelSet: Tunnel.Owner {
     private func timerFired() {
         guard !isClosed else { return }
         let now = loop.now
-        while let oldest = waiting.first, oldest.since + Self.waitingSpan <= now {
+        while let oldest = waiting.first, oldest.since + hold <= now {
             waiting.removeFirst()
             if !oldest.local.isClosing { giveUp(oldest.local) }
         }
-        if !hasTunnel, reconnect.mayTry(at: now) { openTunnel() }
+        if !hasTunnel, reconnect.mayTry(at: now) {
+            // What the kubeconfig says may have changed, which may be why the tunnel was lost.
+            if hasFoundWay { endpoint = renewedEndpoint() ?? endpoint }
+            openTunnel()
+        }
         if reconnect.mayTry(at: now) { placeWaiting() }
         while TunnelChoice.mayCloseIdle(among: updatedCandidates(), bounds: limits.tunnels),
             let idle = longestIdle, idle.idleSince + TunnelChoice.idleSpan <= now
         {
+            account(for: idle)
             tunnels.removeAll { $0 === idle }
             idle.close()
         }

@@ -20,6 +20,12 @@ package class UpstreamConnection: TransportOwner {
     /// The silence after which the kernel asks whether the server is there, in seconds.
     private static let keepAliveSeconds: UInt32 = 15
 
+    /// How long the server's kernel, or the network, may acknowledge nothing before the connection is dead.
+    ///
+    /// The kernel's own patience is some fifteen minutes. A server that is only slow or stopped still acknowledges.
+    package static let silenceMax = TimeSpan.seconds(15)
+    private static let silenceLook = TimeSpan.seconds(5)
+
     private enum Phase { case idle, preparing, resolving, connecting, passing, handshaking, open, closed }
 
     package let loop: EventLoop
@@ -31,6 +37,7 @@ package class UpstreamConnection: TransportOwner {
     private var leg: ProxyLeg?
     private var tls: TLSSession?
     private var openTimer: LoopTimer?
+    private var silenceTimer: LoopTimer?
     private var preparation: CredentialSource.Ticket?
     private var identity: UpstreamIdentity?
     private var hasReopened = false
@@ -137,6 +144,22 @@ package class UpstreamConnection: TransportOwner {
     package final func openTimeoutSatisfied() {
         openTimer?.close()
         openTimer = nil
+    }
+
+    /// Ends the connection, once it is open, where nothing is acknowledged any more.
+    package final func watchSilence() {
+        guard phase == .open else { return }
+        if silenceTimer == nil { silenceTimer = LoopTimer(loop: loop) { self.lookForSilence() } }
+        silenceTimer?.schedule(at: loop.now + Self.silenceLook)
+    }
+
+    private final func lookForSilence() {
+        guard phase == .open, let link else { return }
+        if link.silence >= Self.silenceMax {
+            end(.silent(server: serverText, for: Self.silenceMax))
+        } else {
+            watchSilence()
+        }
     }
 
     private final func openTimedOut() {
@@ -471,6 +494,8 @@ package class UpstreamConnection: TransportOwner {
 
     private final func release() {
         phase = .closed
+        silenceTimer?.close()
+        silenceTimer = nil
         openTimeoutSatisfied()
         if let preparation { endpoint.cancel(preparation) }
         preparation = nil

@@ -15,6 +15,8 @@ package enum UpstreamError: Error, CustomStringConvertible {
     case tunnel(server: String, TunnelError)
     /// The server said nothing for too long.
     case timedOut(server: String, waitingFor: String, within: TimeSpan)
+    /// Nothing that was sent has been acknowledged for so long: the network or the host is gone.
+    case silent(server: String, for: TimeSpan)
     /// The server ended the connection. `during`: what was going on.
     case ended(server: String, during: String)
     /// The server closed the tunnel and may have said why.
@@ -32,7 +34,7 @@ package enum UpstreamError: Error, CustomStringConvertible {
         switch self {
         case .refused(let failure): !failure.isUnauthorized && !failure.isObjectMissing
         case .handshake, .http: true
-        case .network, .tls, .proxy, .tunnel, .timedOut, .ended, .closed, .credential, .answer: false
+        case .network, .tls, .proxy, .tunnel, .timedOut, .silent, .ended, .closed, .credential, .answer: false
         }
     }
 
@@ -62,6 +64,8 @@ package enum UpstreamError: Error, CustomStringConvertible {
             "\(server) broke the tunnel's protocol: \(error)"
         case .timedOut(let server, let what, let span):
             "Unable to connect to the server: no \(what) from \(server) within \(span.text)"
+        case .silent(let server, let span):
+            "\(server) has acknowledged nothing for \(span.text): the network to it is gone, or its host"
         case .ended(let server, let phase):
             "\(server) ended the connection during the \(phase)"
         case .closed(let server, let code, let reason):

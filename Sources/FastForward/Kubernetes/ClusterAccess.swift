@@ -4,7 +4,7 @@
 // entries name. After that nothing of the kubeconfig is needed any more.
 
 /// All that is needed to speak to one API server as one user.
-package struct ClusterAccess: Sendable {
+package struct ClusterAccess: Equatable, Sendable {
     package var server: ServerURL
     /// The name to check the server's certificate against, where it is not the host.
     package var tlsServerName: String?

@@ -294,6 +294,12 @@ internal import CUV
         return ffwd_is_tcp_closed(descriptor) == 1
     }
 
+    /// For how long the other side's kernel has acknowledged nothing of what it should have.
+    package final var silence: TimeSpan {
+        guard let descriptor = descriptor else { return .zero }
+        return .milliseconds(UInt64(max(0, ffwd_tcp_silence(descriptor))))
+    }
+
     /// Closes so that the other side sees a reset; what the kernel has not sent is lost.
     package final func closeWithReset() {
         resetOnClose(true)

@@ -29,6 +29,18 @@ package enum ConnectionFailure: Equatable, Sendable {
         }
     }
 
+    /// A few words for a count.
+    package var kind: String {
+        switch self {
+        case .reported: "reported by the server"
+        case .reset: "reset by the server"
+        case .stalled: "stalled in the server"
+        case .heldUpOthers: "held up others"
+        case .noTunnel: "no tunnel"
+        case .tunnelLost: "tunnel lost"
+        }
+    }
+
     private static func name(ofStatus status: UInt32) -> String {
         switch status {
         case SPDYResetStatus.protocolError: "protocol error"

@@ -27,6 +27,9 @@ package struct ConnectionPace: Equatable {
         if pieces < Self.piecesMax { pieces += 1 }
     }
 
+    /// Whether neither side has sent anything, so that another tunnel is as good.
+    package var isUntouched: Bool { !hasSpoken && pieces == 0 }
+
     /// Whether something is missing since nothing comes any more.
     package func expectsMore(since stop: Instant) -> Bool {
         if pieces == 0 { return hasSpoken }

@@ -1,0 +1,26 @@
+/// What went through the tunnels to one pod.
+package struct TunnelStatistics: Equatable, Sendable {
+    /// Connections that were given to a tunnel; one that moved to another tunnel counts twice.
+    package var connections = 0
+    /// Payload bytes.
+    package var toPodBytes: UInt64 = 0
+    package var fromPodBytes: UInt64 = 0
+    package var opened = 0
+    package var lost = 0
+
+    mutating func add(_ tunnel: Tunnel) {
+        toPodBytes += tunnel.toPodBytes
+        fromPodBytes += tunnel.fromPodBytes
+    }
+}
+
+/// What a forward has done so far.
+package struct ForwarderStatistics: Sendable {
+    package var accepted = 0
+    /// Clients whose descriptors are open now.
+    package var open = 0
+    /// How many connections failed, by kind.
+    package var failures: [(kind: String, count: Int)] = []
+    /// By pod, in the order in which they came to be forwarded to.
+    package var pods: [(name: String, TunnelStatistics)] = []
+}
