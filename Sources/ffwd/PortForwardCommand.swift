@@ -144,8 +144,8 @@ struct PortForwardCommand: ParsableCommand {
         request.hold = try Self.span(hold, of: "--hold")
         request.reconnects = !endsWhenLost
         // The environment is as it was; the files may have changed.
-        let flags = cluster.flags
-        request.reloadedAccess = { try? ClusterAccess(loading: loader, flags: flags) }
+        let (again, flags) = (loader.again, cluster.flags)
+        request.reloadedAccess = { try? ClusterAccess(loading: again, flags: flags) }
         request.connectionsMax = maxConnections.map { Int($0) }
         request.halfClose = halfClose
         request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))

@@ -103,6 +103,15 @@ package enum TimeoutFlag {
         return span
     }
 
+    /// A flag of ours: whole seconds or a Go duration, not negative; nil: neither.
+    package static func span(_ text: String) -> TimeSpan? {
+        // A century is as good as any longer time, and can be added to.
+        let longest = TimeSpan.seconds(100 * 366 * 86_400)
+        if let seconds = UInt64(text) { return .seconds(min(seconds, 100 * 366 * 86_400)) }
+        guard let span = (try? GoDuration(text))?.timeSpan else { return nil }
+        return min(span, longest)
+    }
+
     /// `--pod-running-timeout`: a Go duration above zero.
     package static func podRunning(_ text: String) throws(PodRunningTimeoutError) -> TimeSpan {
         let duration: GoDuration

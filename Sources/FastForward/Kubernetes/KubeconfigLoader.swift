@@ -15,10 +15,20 @@ package struct KubeconfigLoader: Sendable {
     /// What relative paths on the command line and in the environment start from; absolute.
     package var currentDirectory: String
 
+    /// Whether the writer of a pipe is waited for; a pipe can be read only once.
+    private var acceptsPipes = true
+
     package init(explicitFile: String? = nil, environment: [String: String], currentDirectory: String) {
         self.explicitFile = explicitFile
         self.environment = environment
         self.currentDirectory = currentDirectory
+    }
+
+    /// For reading once more, later: a pipe is an error then.
+    package var again: KubeconfigLoader {
+        var loader = self
+        loader.acceptsPipes = false
+        return loader
     }
 
     /// The files that would be read, in order of precedence.
@@ -43,7 +53,7 @@ package struct KubeconfigLoader: Sendable {
         var problems: [KubeconfigError] = []
         for file in candidates {
             do throws(KubeconfigError) {
-                merged.merge(try Kubeconfig(parsing: try Self.read(file), file: file))
+                merged.merge(try Kubeconfig(parsing: try read(file), file: file))
             } catch .fileMissing(let path) {
                 if isExplicit { throw .fileMissing(path: path) }
             } catch {
@@ -54,9 +64,9 @@ package struct KubeconfigLoader: Sendable {
         return merged
     }
 
-    private static func read(_ file: String) throws(KubeconfigError) -> [UInt8] {
+    private func read(_ file: String) throws(KubeconfigError) -> [UInt8] {
         do throws(FileProblem) {
-            return try BoundedFile.read(file, acceptsPipes: true)
+            return try BoundedFile.read(file, acceptsPipes: acceptsPipes)
         } catch {
             throw error.isMissing ? .fileMissing(path: error.path) : .fileUnreadable(error)
         }

@@ -58,5 +58,76 @@ extension Integration {
                 #expect(echo.counts == ["complete": 4], "\(echo)")
             }
         }
+
+        @Test func `a network that is gone without a word is noticed`() throws {
+            try Scenario.run(.goPeer(.containerd), within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7000)
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("before")
+                #expect(try client.receive(6) == Array("before".utf8))
+                // Neither side has said anything: the client never learns of it.
+                let newcomer = try scenario.connect(to: forward[7000])
+                _ = try forward.process.output.line(
+                    number: 2,
+                    beginningWith: "Handling connection",
+                    until: scenario.deadline
+                )
+                try scenario.cluster.admin("POST", "/admin/blackhole")
+                try client.send("lost")
+                #expect(client.receiveToEnd().ending == .reset)
+                #expect(forward.process.errors.text.contains("has acknowledged nothing for 15 s"))
+                try newcomer.send("unharmed")
+                #expect(try newcomer.receive(8) == Array("unharmed".utf8))
+            }
+        }
+
+        @Test(arguments: [ClusterKind.miniCluster(.ideal), .goPeer(.containerd)])
+        func `who has not spoken yet moves to the next tunnel unseen`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000)
+                let sockets = try (0..<6).map { _ in try scenario.connect(to: forward[7000]) }
+                for number in 1...6 {
+                    _ = try forward.process.output.line(
+                        number: number,
+                        beginningWith: "Handling connection",
+                        until: scenario.deadline
+                    )
+                }
+                try scenario.cluster.cutTunnels()
+                _ = try forward.process.errors.line(beginningWith: "lost connection to pod: ", until: scenario.deadline)
+                for socket in sockets {
+                    try socket.send("still here")
+                    #expect(try socket.receive(10) == Array("still here".utf8))
+                }
+                #expect(!forward.process.errors.text.contains("an error occurred"))
+            }
+        }
+
+        @Test func `--no-reconnect ends as kubectl does`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--no-reconnect"])
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("before")
+                #expect(try client.receive(6) == Array("before".utf8))
+                try scenario.cluster.cutTunnels()
+                #expect(client.receiveToEnd().ending == .reset)
+                #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(1))
+                #expect(forward.process.errors.text.hasSuffix("error: lost connection to pod\n"))
+            }
+        }
+
+        @Test func `clients wait for a tunnel no longer than --hold`() throws {
+            try Scenario.run(.goPeer(.containerd), within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--hold", "2s"])
+                try scenario.cluster.admin("POST", "/admin/freeze?what=api")
+                try scenario.cluster.cutTunnels()
+                _ = try forward.process.errors.line(beginningWith: "lost connection to pod: ", until: scenario.deadline)
+                let client = try scenario.connect(to: forward[7000])
+                #expect(client.receiveToEnd().ending == .reset)
+                try scenario.cluster.admin("POST", "/admin/thaw")
+                let echo = try scenario.load("echo", on: forward[7000])
+                #expect(echo.counts == ["complete": 1], "\(echo)")
+            }
+        }
     }
 }

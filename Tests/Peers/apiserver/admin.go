@@ -10,6 +10,7 @@ import (
 //
 //	GET  /admin/stats                          counts, as JSON
 //	POST /admin/cut?how=fin|rst                ends every tunnel and WebSocket in the middle of a frame
+//	POST /admin/blackhole                      loses all that comes for the tunnels and WebSockets of now
 //	POST /admin/freeze?what=tunnels|api|all    answers nothing any more, closes nothing
 //	POST /admin/thaw                           goes on
 //	POST /admin/spoil                          makes the next text message of channels one that is no base64
@@ -37,6 +38,13 @@ func adminHandler(s *state) http.Handler {
 			<-done
 		}
 		writeJSON(response, http.StatusOK, object{"cut": len(tunnels)})
+	}))
+	mux.HandleFunc("/admin/blackhole", onPost(func(response http.ResponseWriter, request *http.Request) {
+		tunnels := s.open()
+		for _, t := range tunnels {
+			t.blackhole()
+		}
+		writeJSON(response, http.StatusOK, object{"blackholed": len(tunnels)})
 	}))
 	mux.HandleFunc("/admin/freeze", onPost(func(response http.ResponseWriter, request *http.Request) {
 		what := request.URL.Query().Get("what")

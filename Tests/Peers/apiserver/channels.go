@@ -136,6 +136,8 @@ func (c *channels) cut(reset bool) {
 	closeUnderTLS(c.socket.UnderlyingConn(), reset)
 }
 
+func (c *channels) blackhole() { dropAll(c.socket.UnderlyingConn()) }
+
 func (c *channels) send(channel byte, payload []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()

@@ -20,7 +20,11 @@ type state struct {
 }
 
 // cuttable is an upgraded connection of a client that can be ended in the middle of a frame.
-type cuttable interface{ cut(reset bool) }
+type cuttable interface {
+	cut(reset bool)
+	// blackhole makes it deaf, down to its acknowledgements.
+	blackhole()
+}
 
 func newState() *state {
 	return &state{tunnels: map[cuttable]struct{}{}}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -109,6 +110,27 @@ func (t *tunnel) cut(reset bool) {
 func (t *tunnel) abort() {
 	closeUnderTLS(t.client, t.resetting.Load())
 	t.close()
+}
+
+func (t *tunnel) blackhole() { dropAll(t.client) }
+
+// dropAll makes the kernel lose all that comes for the TCP connection that carries client, before TCP sees it: to the
+// other side it is as if the network were gone.
+func dropAll(client net.Conn) {
+	if secure, ok := client.(*tls.Conn); ok {
+		client = secure.NetConn()
+	}
+	connection, ok := client.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := connection.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(descriptor uintptr) {
+		syscall.AttachLsf(int(descriptor), []syscall.SockFilter{{Code: syscall.BPF_RET | syscall.BPF_K, K: 0}})
+	})
 }
 
 // closeUnderTLS closes the TCP connection that carries client.
