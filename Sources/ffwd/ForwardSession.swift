@@ -1,4 +1,5 @@
 import FastForward
+import Logging
 
 #if canImport(Glibc)
     import Glibc
@@ -19,9 +20,9 @@ final class ForwardSession {
     private var watchers: [SignalWatcher] = []
     private var end: End?
 
-    init(_ request: Forwarder.Request) throws {
+    init(_ request: Forwarder.Request, logger: Logger, isQuiet: Bool) throws {
         loop = try EventLoop()
-        console = Console(loop: loop)
+        console = Console(loop: loop, logger: logger, isQuiet: isQuiet)
         forwarder = Forwarder(loop: loop, request: request) { [weak self] event in self?.handle(event) }
         // kubectl ends with 0 on SIGINT only; the other two kill it, unless it was started to ignore them.
         try watch(ProcessSignal.interrupt, .status(0))

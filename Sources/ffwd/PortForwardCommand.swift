@@ -74,9 +74,17 @@ struct PortForwardCommand: ParsableCommand {
     @Option(
         name: [.customShort("v", allowingJoined: true), .customLong("v")],
         parsing: .unconditional,
-        help: "How much to tell (a number)."
+        help: ArgumentHelp(
+            "How much to tell on standard error.",
+            discussion:
+                "1: notes; 2: the pod, tunnels; 4: requests to the API server; 6: each connection, with its bytes.",
+            valueName: "number"
+        )
     )
-    var verbosity = 0
+    var verbosity = Verbosity(0)
+
+    @Flag(name: .shortAndLong, help: "Leave the lines \"Handling connection\" unsaid.")
+    var quiet = false
 
     @OptionGroup(visibility: .hidden)
     var ignored: IgnoredOptions
@@ -120,6 +128,7 @@ struct PortForwardCommand: ParsableCommand {
         request.podRunningTimeout = runningTimeout
         request.limits = limits
         request.halfClose = halfClose
+        request.detail = verbosity.detail
         request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))
         return request
     }

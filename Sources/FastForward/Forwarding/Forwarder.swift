@@ -30,6 +30,8 @@ package final class Forwarder {
         package var podRunningTimeout = TimeSpan.seconds(60)
         /// How long such an end is held where nobody can tell whether the client is still there.
         package var halfCloseTimeout = TimeSpan.seconds(30)
+        /// Which facts are told as ``ForwarderEvent/fact(_:)``.
+        package var detail = ForwardingDetail.nothing
 
         package init(
             access: ClusterAccess,
@@ -61,6 +63,8 @@ package final class Forwarder {
     private var listeners: [ForwardedListener] = []
     private var isReady = false
     private var isClosed = false
+    /// The clients of open connections and when they came; empty unless somebody wants to know.
+    private var clients: [ObjectIdentifier: (address: SocketAddress?, since: Instant)] = [:]
     /// Local connections whose descriptors are open.
     package private(set) var connectionCount = 0
 
@@ -90,6 +94,7 @@ package final class Forwarder {
             return
         }
         self.endpoint = endpoint
+        if request.detail > .nothing { endpoint.observer = { [weak self] in self?.tell($0) } }
         let search = TargetSearch(
             loop: loop,
             endpoint: endpoint,
@@ -141,6 +146,7 @@ package final class Forwarder {
                 return
             }
             self.found = found
+            tell(.podChosen(pod: found.pod.metadata.name, namespace: namespace))
             if let startError { fail(.upstream(startError)) }
             if request.target.kind != .pod { openTunnels(to: found.pod.metadata.name, namespace: namespace) }
             beginIfPossible()
@@ -215,7 +221,7 @@ package final class Forwarder {
             heldEnds: heldEnds,
             holdsEnds: holdsEnds,
             accepted: { [weak self] in self?.accepted($0) },
-            closed: { [weak self] _ in self?.connectionCount -= 1 }
+            closed: { [weak self] in self?.closed($0) }
         )
         var fatal: [ForwardedListener.Failure] = []
         for address in Self.sorted(request.addresses) {
@@ -245,7 +251,32 @@ package final class Forwarder {
     private func accepted(_ local: LocalConnection) {
         connectionCount += 1
         handler(.accepted(localPort: local.port?.local ?? 0))
+        if request.detail >= .connections, let port = local.port {
+            let client = local.peerAddress
+            clients[ObjectIdentifier(local)] = (client, loop.now)
+            tell(.connectionBegan(client: client, localPort: port.local, remotePort: port.remote))
+        }
         tunnels?.place(local)
+    }
+
+    private func closed(_ local: LocalConnection) {
+        connectionCount -= 1
+        guard request.detail >= .connections, let port = local.port,
+            let (address, since) = clients.removeValue(forKey: ObjectIdentifier(local))
+        else { return }
+        let connection = ForwardedConnection(
+            client: address,
+            localPort: port.local,
+            remotePort: port.remote,
+            bytesFromClient: local.readByteCount,
+            bytesToClient: local.writtenByteCount,
+            span: loop.now - since
+        )
+        tell(.connectionEnded(connection))
+    }
+
+    private func tell(_ fact: ForwardingFact) {
+        if fact.detail <= request.detail { handler(.fact(fact)) }
     }
 
     // MARK: Ending

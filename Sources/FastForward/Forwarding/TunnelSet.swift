@@ -151,6 +151,7 @@ package final class TunnelSet: Tunnel.Owner {
     private func closeRetired() {
         for tunnel in tunnels where tunnel.isRetiring && tunnel.liveCount == 0 {
             tunnels.removeAll { $0 === tunnel }
+            endpoint.observer?(.tunnelRetired(way: tunnel.way, openSpan: tunnel.openSpan))
             tunnel.close()
         }
     }
@@ -171,6 +172,7 @@ package final class TunnelSet: Tunnel.Owner {
     package func tunnelOpened(_ tunnel: Tunnel) {
         reconnect.succeeded()
         hasFoundWay = true
+        endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
         if !usesChannels, tunnels.count < limits.tunnels.least { openTunnel() }
@@ -205,6 +207,8 @@ package final class TunnelSet: Tunnel.Owner {
             tunnelOpened(tunnel)
             return
         }
+        let openSpan = tunnel.hasBeenOpen ? tunnel.openSpan : nil
+        endpoint.observer?(.tunnelEnded(way: tunnel.way, reason: error, openSpan: openSpan))
         if !hasFoundWay, ways.count > 1, error.isWayRefused {
             firstRefusal = firstRefusal ?? error
             ways.removeFirst()
