@@ -21,7 +21,8 @@ let package = Package(
         .executable(name: "minicluster", targets: ["minicluster"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         .systemLibrary(name: "CUV"),
@@ -35,6 +36,7 @@ let package = Package(
             dependencies: [
                 "FastForward",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strictAndSafe
         ),
@@ -58,7 +60,11 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: strict
         ),
-        .testTarget(name: "CommandTests", dependencies: ["ffwd", "FastForward"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["ffwd", "FastForward", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
         .testTarget(name: "IntegrationTests", dependencies: ["FastForward"], swiftSettings: strict),
     ]
 )

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FastForward
+import Logging
 
 /// kubectl's options for the cluster and the user, under kubectl's names.
 ///
@@ -149,4 +150,18 @@ struct IgnoredOptions: ParsableArguments {
     @Option(parsing: .unconditional) var profileOutput: String?
     @Option(parsing: .unconditional) var vmodule: String?
     @Option(parsing: .unconditional) var logFlushFrequency: String?
+
+    /// Says which of them were given.
+    func note(in logger: Logger) {
+        let given: [(name: String, isGiven: Bool)] = [
+            ("--cache-dir", cacheDir != nil), ("--disable-compression", disableCompression),
+            ("--match-server-version", matchServerVersion), ("--warnings-as-errors", warningsAsErrors),
+            ("--kuberc", kuberc != nil), ("--profile", profile != nil),
+            ("--profile-output", profileOutput != nil), ("--vmodule", vmodule != nil),
+            ("--log-flush-frequency", logFlushFrequency != nil),
+        ]
+        for option in given where option.isGiven {
+            logger.notice("\(option.name) means nothing here and is ignored")
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import FastForward
+import Logging
 
 /// Makes kubectl's lines of a forwarder's events.
 final class Console {
@@ -6,12 +7,17 @@ final class Console {
     private static let lineScalarsMax = 4096
 
     private let loop: EventLoop
+    private let facts: FactLog
+    /// Whether each accepted connection is left unsaid.
+    private let isQuiet: Bool
     private var accepted = LineBudget()
     private var failures = LineBudget()
     private var timer: LoopTimer?
 
-    init(loop: EventLoop) {
+    init(loop: EventLoop, logger: Logger, isQuiet: Bool) {
         self.loop = loop
+        self.isQuiet = isQuiet
+        facts = FactLog(logger: logger)
     }
 
     /// Prints what the event says.
@@ -28,6 +34,8 @@ final class Console {
             StandardStreams.write(problem.terminalText + "\n", to: .error)
         case .failed(let failure):
             error("\(failure)")
+        case .accepted where isQuiet:
+            break
         case .accepted(let localPort):
             let line = "Handling connection for \(localPort)"
             guard accepted.line(ofKind: line) == .count else {
@@ -52,6 +60,8 @@ final class Console {
             budgeted(kind, "lost connection to pod: \(reason)" + (isLast ? " (reconnecting)" : ""))
         case .tunnelRestored:
             budgeted("connection to pod restored", "connection to pod restored")
+        case .fact(let fact):
+            facts.tell(fact)
         }
     }
 

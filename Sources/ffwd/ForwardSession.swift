@@ -1,4 +1,5 @@
 import FastForward
+import Logging
 
 #if canImport(Glibc)
     import Glibc
@@ -34,12 +35,17 @@ final class ForwardSession {
         var summarizes = false
     }
 
-    init(_ request: Forwarder.Request, _ options: Options) throws {
+    init(
+        _ request: Forwarder.Request,
+        _ options: Options,
+        logger: Logger,
+        isQuiet: Bool
+    ) throws {
         self.options = options
         var request = request
         request.descriptorsMax = ProcessLimits.raiseOpenFiles()
         loop = try EventLoop()
-        console = Console(loop: loop)
+        console = Console(loop: loop, logger: logger, isQuiet: isQuiet)
         forwarder = Forwarder(loop: loop, request: request) { [weak self] event in self?.handle(event) }
         // kubectl ends with 0 on SIGINT only; the other two kill it, unless it was started to ignore them.
         try watch(ProcessSignal.interrupt, .status(0))

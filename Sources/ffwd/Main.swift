@@ -1,6 +1,7 @@
 import ArgumentParser
 import FastForward
 import FoundationEssentials
+import Logging
 
 #if canImport(Glibc)
     import Glibc
@@ -33,7 +34,10 @@ enum Main {
             for warning in request.access.warnings {
                 StandardStreams.write("warning: \(warning)\n", to: .error)
             }
-            try ForwardSession(request, command.sessionOptions()).run()
+            let logger = Logger(command.verbosity)
+            command.ignored.note(in: logger)
+            logger.info("cluster chosen", metadata: request.access.logMetadata)
+            try ForwardSession(request, command.sessionOptions(), logger: logger, isQuiet: command.quiet).run()
         } catch let error as KubeconfigError {
             fail(error.terminalText)
         } catch let error as UsageError {

@@ -94,9 +94,17 @@ struct PortForwardCommand: ParsableCommand {
     @Option(
         name: [.customShort("v", allowingJoined: true), .customLong("v")],
         parsing: .unconditional,
-        help: "How much to tell (a number)."
+        help: ArgumentHelp(
+            "How much to tell on standard error.",
+            discussion:
+                "1: notes; 2: the pod, tunnels; 4: requests to the API server; 6: each connection, with its bytes.",
+            valueName: "number"
+        )
     )
-    var verbosity = 0
+    var verbosity = Verbosity(0)
+
+    @Flag(name: .shortAndLong, help: "Leave the lines \"Handling connection\" unsaid.")
+    var quiet = false
 
     @OptionGroup(visibility: .hidden)
     var ignored: IgnoredOptions
@@ -148,6 +156,7 @@ struct PortForwardCommand: ParsableCommand {
         request.reloadedAccess = { try? ClusterAccess(loading: again, flags: flags) }
         request.connectionsMax = maxConnections.map { Int($0) }
         request.halfClose = halfClose
+        request.detail = verbosity.detail
         request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))
         return request
     }

@@ -8,6 +8,7 @@ package final class APIRequest: UpstreamConnection {
 
     private let path: APIPath
     private let limitBytes: Int
+    private let begin: Instant
     private var handler: ((Result<Answer, UpstreamError>) -> Void)?
     private var headReader = HTTPResponseHeadReader()
     private var head: HTTPResponseHead?
@@ -29,6 +30,7 @@ package final class APIRequest: UpstreamConnection {
         self.path = path
         self.limitBytes = limitBytes
         self.handler = handler
+        begin = loop.now
         super.init(
             loop: loop,
             endpoint: endpoint,
@@ -123,6 +125,10 @@ package final class APIRequest: UpstreamConnection {
         guard let handler else { return }
         self.handler = nil
         closeUpstream()
+        if let observer = endpoint.observer {
+            let outcome = result.map(\.status)
+            observer(.requestEnded(target: path.description, outcome: outcome, span: loop.now - begin))
+        }
         handler(result)
     }
 

@@ -40,6 +40,8 @@ package final class Forwarder {
         package var podRunningTimeout = TimeSpan.seconds(60)
         /// How long such an end is held where nobody can tell whether the client is still there.
         package var halfCloseTimeout = TimeSpan.seconds(30)
+        /// Which facts are told as ``ForwarderEvent/fact(_:)``.
+        package var detail = ForwardingDetail.nothing
 
         package init(
             access: ClusterAccess,
@@ -75,6 +77,8 @@ package final class Forwarder {
     private var failures: [String: Int] = [:]
     private var isReady = false
     private var isClosed = false
+    /// The clients of open connections and when they came; empty unless somebody wants to know.
+    private var clients: [ObjectIdentifier: (address: SocketAddress?, since: Instant)] = [:]
     /// Local connections whose descriptors are open.
     package private(set) var connectionCount = 0
 
@@ -104,6 +108,7 @@ package final class Forwarder {
             return
         }
         self.endpoint = endpoint
+        if request.detail > .nothing { endpoint.observer = { [weak self] in self?.tell($0) } }
         let search = TargetSearch(
             loop: loop,
             endpoint: endpoint,
@@ -155,6 +160,7 @@ package final class Forwarder {
                 return
             }
             self.found = found
+            tell(.podChosen(pod: found.pod.metadata.name, namespace: namespace))
             if let startError { fail(.upstream(startError)) }
             if request.target.kind != .pod { openTunnels(to: found.pod.metadata.name, namespace: namespace) }
             beginIfPossible()
@@ -240,7 +246,7 @@ package final class Forwarder {
             holdsEnds: holdsEnds,
             mayAccept: { [weak self] in self?.mayAccept() ?? false },
             accepted: { [weak self] in self?.accepted($0) },
-            closed: { [weak self] _ in self?.connectionClosed() }
+            closed: { [weak self] in self?.closed($0) }
         )
         var fatal: [ForwardedListener.Failure] = []
         for address in Self.sorted(request.addresses) {
@@ -271,6 +277,11 @@ package final class Forwarder {
         connectionCount += 1
         acceptedCount += 1
         handler(.accepted(localPort: local.port?.local ?? 0))
+        if request.detail >= .connections, let port = local.port {
+            let client = local.peerAddress
+            clients[ObjectIdentifier(local)] = (client, loop.now)
+            tell(.connectionBegan(client: client, localPort: port.local, remotePort: port.remote))
+        }
         tunnels?.place(local)
     }
 
@@ -282,17 +293,6 @@ package final class Forwarder {
             if isNew, let gate { handler(.acceptingPaused(connections: connectionCount, gate.limit)) }
             return false
         }
-    }
-
-    private func connectionClosed() {
-        connectionCount -= 1
-        guard !isClosed else { return }
-        if isDraining {
-            if connectionCount == 0 { handler(.drained) }
-            return
-        }
-        if gate?.left(connectionCount) ?? false { handler(.acceptingResumed) }
-        for listener in listeners { listener.acceptCrowded() }
     }
 
     /// What the kubeconfig says now, where that is something else than before.
@@ -317,6 +317,37 @@ package final class Forwarder {
             failures: failures.map { (kind: $0, count: $1) }.sorted { $0.kind < $1.kind },
             pods: tunnels.map { [($0.pod, $0.statistics)] } ?? []
         )
+    }
+
+    private func closed(_ local: LocalConnection) {
+        connectionCount -= 1
+        if request.detail >= .connections { tellEnd(of: local) }
+        guard !isClosed else { return }
+        if isDraining {
+            if connectionCount == 0 { handler(.drained) }
+            return
+        }
+        if gate?.left(connectionCount) ?? false { handler(.acceptingResumed) }
+        for listener in listeners { listener.acceptCrowded() }
+    }
+
+    private func tellEnd(of local: LocalConnection) {
+        guard let port = local.port,
+            let (address, since) = clients.removeValue(forKey: ObjectIdentifier(local))
+        else { return }
+        let connection = ForwardedConnection(
+            client: address,
+            localPort: port.local,
+            remotePort: port.remote,
+            bytesFromClient: local.readByteCount,
+            bytesToClient: local.writtenByteCount,
+            span: loop.now - since
+        )
+        tell(.connectionEnded(connection))
+    }
+
+    private func tell(_ fact: ForwardingFact) {
+        if fact.detail <= request.detail { handler(.fact(fact)) }
     }
 
     // MARK: Ending

@@ -28,6 +28,8 @@ package enum ForwarderEvent {
     case tunnelLost(UpstreamError, isLast: Bool)
     /// There is a tunnel again after the last was lost.
     case tunnelRestored
+    /// How it came about, where ``Forwarder/Request/detail`` asks for it.
+    case fact(ForwardingFact)
 }
 
 /// Why a forward cannot begin.

@@ -110,6 +110,8 @@ package final class Tunnel: Carrier, TurnWork {
     /// For how long it has been, or had been, open.
     package var openSpan: TimeSpan { openedAt.map { loop.now - $0 } ?? .zero }
     private var openedAt: Instant?
+    /// Whether it has ever been open.
+    package var hasBeenOpen: Bool { openedAt != nil }
     /// Whether it is still on its way to be opened.
     package var isOpening: Bool { !answer.isAccepted && !isUpstreamClosed }
     /// Whether it only ends what it carries: the server said so, its ids are used up, or the server is stuck.

@@ -172,6 +172,7 @@ package final class TunnelSet: Tunnel.Owner {
         for tunnel in tunnels where tunnel.isRetiring && tunnel.liveCount == 0 {
             account(for: tunnel)
             tunnels.removeAll { $0 === tunnel }
+            endpoint.observer?(.tunnelRetired(way: tunnel.way, openSpan: tunnel.openSpan))
             tunnel.close()
         }
     }
@@ -193,6 +194,7 @@ package final class TunnelSet: Tunnel.Owner {
         reconnect.succeeded()
         pastStatistics.opened += 1
         hasFoundWay = true
+        endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
         if !usesChannels, tunnels.count < limits.tunnels.least { openTunnel() }
@@ -228,6 +230,8 @@ package final class TunnelSet: Tunnel.Owner {
             tunnelOpened(tunnel)
             return
         }
+        let openSpan = tunnel.hasBeenOpen ? tunnel.openSpan : nil
+        endpoint.observer?(.tunnelEnded(way: tunnel.way, reason: error, openSpan: openSpan))
         if !hasFoundWay, ways.count > 1, error.isWayRefused {
             firstRefusal = firstRefusal ?? error
             ways.removeFirst()

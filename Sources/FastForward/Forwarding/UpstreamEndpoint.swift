@@ -7,6 +7,8 @@ package final class UpstreamEndpoint {
     package let proxy: UpstreamProxy?
     /// How long one request to the API may take, but for watches and tunnels; nil: as long as an opening may.
     let requestTimeout: TimeSpan?
+    /// Gets what the connections to the server find out; nil: nobody wants to know.
+    var observer: ((ForwardingFact) -> Void)?
     private let impersonation: Impersonation?
     private let trust: TLSContext.Trust
     /// Of the kubeconfig; a plugin's may take its place.

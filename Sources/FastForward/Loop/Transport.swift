@@ -20,6 +20,11 @@ internal import CUV
     /// How much one read may bring at most, in bytes.
     package final var readBytesMax = Int.max
 
+    /// All that has been read.
+    package private(set) final var readByteCount = 0
+    /// All that the kernel has taken.
+    package private(set) final var writtenByteCount = 0
+
     /// Whether reading is on; it may still wait for its next turn.
     package private(set) final var isReading = false
     private final var wantsReading = false
@@ -154,6 +159,7 @@ internal import CUV
         guard count != 0 else { return }
         if count > 0 {
             bytesThisTurn += count
+            readByteCount += count
             received(count)
             return
         }
@@ -202,6 +208,7 @@ internal import CUV
                 break
             }
             output.consume(Int(written))
+            writtenByteCount += Int(written)
             if Int(written) < asked { break }
         }
         if !output.isEmpty, !output.isBorrowing { flushRest() }
@@ -236,6 +243,7 @@ internal import CUV
         unsafe writeRequest?.deallocate()
         unsafe writeRequest = nil
         output.consume(bytesInFlight)
+        if status >= 0 { writtenByteCount += bytesInFlight }
         bytesInFlight = 0
         guard !isClosing else { return }
         if status < 0 {

@@ -87,6 +87,9 @@ struct ClusterFacts: CompletionFacts {
         loop.run()
         request.cancel()
         timer.close()
+        // A credential plugin that did not come to an end is killed, and does not outlive the question.
+        endpoint.close()
+        while endpoint.isPluginAlive { loop.runOnce() }
         return object
     }
 }
