@@ -32,14 +32,10 @@ package final class TunnelSet: Tunnel.Owner {
     private let pod: String
     private let keys: RandomKeys
     private let handler: (Event) -> Void
-    /// The ways to try, the best first; those that were refused are gone, those behind one that worked are not needed.
-    private var ways: [TunnelWay]
-    private var hasFoundWay = false
+    private var way: WayChoice
     /// The connections that have a WebSocket of their own, where no tunnel can be had.
     private var channels: [ObjectIdentifier: ChannelConnection] = [:]
     private var usesChannels = false
-    /// Why the first way was refused: it says more than the last one's reason.
-    private var firstRefusal: UpstreamError?
     private let limits: TunnelLimits
     private var tunnels: [Tunnel] = []
     /// What is known of each of ``tunnels``; kept, so that no accept allocates.
@@ -60,8 +56,7 @@ package final class TunnelSet: Tunnel.Owner {
         handler: @escaping (Event) -> Void
     ) {
         self.limits = limits
-        precondition(!ways.isEmpty, "there is at least one way in")
-        self.ways = ways
+        way = WayChoice(ways)
         self.loop = loop
         self.endpoint = endpoint
         self.path = path
@@ -80,7 +75,7 @@ package final class TunnelSet: Tunnel.Owner {
             endpoint: endpoint,
             path: path,
             pod: pod,
-            way: ways[0],
+            way: way.current,
             keys: keys,
             limits: limits,
             owner: self
@@ -170,7 +165,7 @@ package final class TunnelSet: Tunnel.Owner {
 
     package func tunnelOpened(_ tunnel: Tunnel) {
         reconnect.succeeded()
-        hasFoundWay = true
+        way.worked()
         handler(.opened)
         placeWaiting()
         if !usesChannels, tunnels.count < limits.tunnels.least { openTunnel() }
@@ -205,23 +200,14 @@ package final class TunnelSet: Tunnel.Owner {
             tunnelOpened(tunnel)
             return
         }
-        if !hasFoundWay, ways.count > 1, error.isWayRefused {
-            firstRefusal = firstRefusal ?? error
-            ways.removeFirst()
+        guard let error = way.ended(error) else {
             openTunnel()
             return
         }
-        let error = hasFoundWay ? error : reason(last: error)
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
         // Also where others are left: a spare that cannot be had must not be asked for with each connection.
         if !isClosed { pauseBeforeReconnect(after: tunnel) }
-    }
-
-    /// The reason to tell of several refused ways: the last one's if the API server gave it, else the first one's.
-    private func reason(last: UpstreamError) -> UpstreamError {
-        if case .refused(let failure) = last, failure.status != nil { return last }
-        return firstRefusal ?? last
     }
 
     package func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure) {

@@ -102,7 +102,8 @@ final class Scenario {
     func forward(
         _ remotePorts: UInt16...,
         options: [String] = [],
-        kubeconfig chosen: String? = nil
+        kubeconfig chosen: String? = nil,
+        environment: [String: String] = [:]
     ) throws -> Forward {
         let kubeconfig = try chosen ?? cluster.kubeconfig
         // ffwd comes by the first way on its own.
@@ -111,7 +112,11 @@ final class Scenario {
         let arguments =
             [Programs.ffwd, "--kubeconfig", kubeconfig] + way + options + ["pod/demo"]
             + remotePorts.map { ":\($0)" }
-        return try Forward(start(arguments), remotePorts: remotePorts, until: deadline)
+        return try Forward(
+            start(arguments, environment: environment),
+            remotePorts: remotePorts,
+            until: deadline
+        )
     }
 
     /// Starts a run of the load client.
