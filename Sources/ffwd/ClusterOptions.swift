@@ -156,7 +156,7 @@ struct IgnoredOptions: ParsableArguments {
         let given: [(name: String, isGiven: Bool)] = [
             ("--cache-dir", cacheDir != nil), ("--disable-compression", disableCompression),
             ("--match-server-version", matchServerVersion), ("--warnings-as-errors", warningsAsErrors),
-            ("--kuberc", kuberc != nil), ("--profile", profile != nil),
+            ("--profile", profile != nil),
             ("--profile-output", profileOutput != nil), ("--vmodule", vmodule != nil),
             ("--log-flush-frequency", logFlushFrequency != nil),
         ]

@@ -69,7 +69,8 @@ final class Console {
     func show(_ statistics: ForwarderStatistics) {
         flush()
         let failed = statistics.failures.reduce(0) { $0 + $1.count }
-        var line = "summary: \(statistics.accepted) connections accepted, \(statistics.open) open, \(failed) failed"
+        var line =
+            "summary: \(statistics.accepted) connections accepted, \(statistics.open) open, \(failed) failed"
         if failed > 0 {
             line += " (" + statistics.failures.map { "\($0.count) \($0.kind)" }.joined(separator: ", ") + ")"
         }
@@ -84,7 +85,9 @@ final class Console {
 
     /// Tells that only what is open goes on.
     func draining(_ count: Int, for span: TimeSpan) {
-        error("waiting up to \(span.text) for \(count) open connections (the same signal again ends it at once)")
+        error(
+            "waiting up to \(span.text) for \(count) open connections (the same signal again ends it at once)"
+        )
     }
 
     /// A line on stderr, or a count of its kind.

@@ -82,8 +82,9 @@ final class ForwardSession {
         switch event {
         case .failed: stop(.status(1))
         case .drained: if let endAfterDrain { stop(endAfterDrain) }
-        case .listening, .listenFailed, .ready, .accepted, .acceptingPaused, .acceptingResumed, .connectionFailed,
-            .tunnelLost, .tunnelRestored:
+        case .listening, .listenFailed, .ready, .accepted, .acceptingPaused, .acceptingResumed,
+            .connectionFailed,
+            .tunnelLost, .tunnelRestored, .fact:
             break
         }
     }

@@ -37,7 +37,8 @@ enum Main {
             let logger = Logger(command.verbosity)
             command.ignored.note(in: logger)
             logger.info("cluster chosen", metadata: request.access.logMetadata)
-            try ForwardSession(request, command.sessionOptions(), logger: logger, isQuiet: command.quiet).run()
+            try ForwardSession(request, command.sessionOptions(), logger: logger, isQuiet: command.quiet)
+                .run()
         } catch let error as KubeconfigError {
             fail(error.terminalText)
         } catch let error as UsageError {

@@ -71,7 +71,10 @@ struct PortForwardCommand: ParsableCommand {
     @Option(help: "How long clients wait while there is no tunnel (like 5s or 2m).")
     var hold = "30s"
 
-    @Flag(name: .customLong("no-reconnect"), help: "End when the connection to the pod is lost, as kubectl does.")
+    @Flag(
+        name: .customLong("no-reconnect"),
+        help: "End when the connection to the pod is lost, as kubectl does."
+    )
     var endsWhenLost = false
 
     @Option(

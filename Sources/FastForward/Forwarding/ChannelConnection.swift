@@ -60,6 +60,7 @@ package final class ChannelConnection: Carrier, TurnWork {
     package override func upstreamOpened() {
         do throws(UpstreamError) {
             try sendRequest(upgrade, path)
+            answer.asked()
         } catch {
             over(.reported("\(error)"))
         }

@@ -300,6 +300,7 @@ package final class Forwarder {
         guard let access = request.reloadedAccess?(), access != request.access else { return nil }
         do throws(TLSError) {
             let renewed = try UpstreamEndpoint(access: access)
+            renewed.observer = endpoint?.observer
             request.access = access
             endpoint = renewed
             return renewed

@@ -65,7 +65,9 @@ final class LocalConnection: Transport {
     ///
     /// - Returns: false: it cannot.
     func leave() -> Bool {
-        guard pace.isUntouched, fromPod == .open, !hasClientEnded, !isClosing, output.isEmpty else { return false }
+        guard pace.isUntouched, fromPod == .open, !hasClientEnded, !isClosing, output.isEmpty else {
+            return false
+        }
         stopReading()
         tunnel = nil
         slot = -1

@@ -135,7 +135,12 @@ package final class Tunnel: Carrier, TurnWork {
     // MARK: Opening
 
     package override func upstreamOpened() {
-        do throws(UpstreamError) { try sendRequest(upgrade, path) } catch { fail(error) }
+        do throws(UpstreamError) {
+            try sendRequest(upgrade, path)
+            answer.asked()
+        } catch {
+            fail(error)
+        }
     }
 
     package override func upstreamReceived(_ batch: inout ByteBuffer) {

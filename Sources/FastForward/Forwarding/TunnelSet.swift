@@ -30,15 +30,11 @@ package final class TunnelSet: Tunnel.Owner {
     private let namespace: String
     private let keys: RandomKeys
     private let handler: (Event) -> Void
-    /// The ways to try, the best first; those that were refused are gone, those behind one that worked are not needed.
-    private var ways: [TunnelWay]
-    private var hasFoundWay = false
+    private var way: WayChoice
     /// The connections that have a WebSocket of their own, where no tunnel can be had.
     private var channels: [ObjectIdentifier: ChannelConnection] = [:]
     /// Whether each connection has an upstream connection of its own.
     private(set) var usesChannels = false
-    /// Why the first way was refused: it says more than the last one's reason.
-    private var firstRefusal: UpstreamError?
     private let limits: TunnelLimits
     /// How long accepted clients wait for a tunnel.
     private let hold: TimeSpan
@@ -70,8 +66,7 @@ package final class TunnelSet: Tunnel.Owner {
         self.limits = limits
         self.hold = hold
         self.renewedEndpoint = renewedEndpoint
-        precondition(!ways.isEmpty, "there is at least one way in")
-        self.ways = ways
+        way = WayChoice(ways)
         self.loop = loop
         self.endpoint = endpoint
         self.pod = pod
@@ -89,7 +84,7 @@ package final class TunnelSet: Tunnel.Owner {
             endpoint: endpoint,
             path: .portForward(pod: pod, namespace: namespace, at: endpoint.server),
             pod: pod,
-            way: ways[0],
+            way: way.current,
             keys: keys,
             limits: limits,
             owner: self
@@ -193,7 +188,7 @@ package final class TunnelSet: Tunnel.Owner {
     func tunnelOpened(_ tunnel: Tunnel) {
         reconnect.succeeded()
         pastStatistics.opened += 1
-        hasFoundWay = true
+        way.worked()
         endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
@@ -232,26 +227,17 @@ package final class TunnelSet: Tunnel.Owner {
         }
         let openSpan = tunnel.hasBeenOpen ? tunnel.openSpan : nil
         endpoint.observer?(.tunnelEnded(way: tunnel.way, reason: error, openSpan: openSpan))
-        if !hasFoundWay, ways.count > 1, error.isWayRefused {
-            firstRefusal = firstRefusal ?? error
-            ways.removeFirst()
+        guard let error = way.ended(error) else {
             openTunnel()
             return
         }
-        let error = hasFoundWay ? error : reason(last: error)
-        if tunnel.openSpan > .zero { pastStatistics.lost += 1 }
+        if tunnel.hasBeenOpen { pastStatistics.lost += 1 }
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
         // Also where others are left: a spare that cannot be had must not be asked for with each connection.
         guard !isClosed else { return }
         pauseBeforeReconnect(after: tunnel)
         placeWaiting()
-    }
-
-    /// The reason to tell of several refused ways: the last one's if the API server gave it, else the first one's.
-    private func reason(last: UpstreamError) -> UpstreamError {
-        if case .refused(let failure) = last, failure.status != nil { return last }
-        return firstRefusal ?? last
     }
 
     func connectionLeft(_ local: LocalConnection) {
@@ -296,7 +282,7 @@ package final class TunnelSet: Tunnel.Owner {
         }
         if !hasTunnel, reconnect.mayTry(at: now) {
             // What the kubeconfig says may have changed, which may be why the tunnel was lost.
-            if hasFoundWay { endpoint = renewedEndpoint() ?? endpoint }
+            if way.isFound { endpoint = renewedEndpoint() ?? endpoint }
             openTunnel()
         }
         if reconnect.mayTry(at: now) { placeWaiting() }

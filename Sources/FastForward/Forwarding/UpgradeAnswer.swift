@@ -4,6 +4,8 @@ struct UpgradeAnswer {
     private static let refusalBytesMax = 64 * 1024
 
     private let upgrade: TunnelUpgrade
+    /// Whether the request has been sent.
+    private var isAsked = false
     private var headReader = HTTPResponseHeadReader()
     private var refusal: HTTPResponseHead?
     private var bodyReader: HTTPBodyReader?
@@ -16,6 +18,9 @@ struct UpgradeAnswer {
     init(upgrade: TunnelUpgrade) {
         self.upgrade = upgrade
     }
+
+    /// The request has been sent: an end is an answer from now on.
+    mutating func asked() { isAsked = true }
 
     /// Reads on.
     ///
@@ -81,10 +86,19 @@ struct UpgradeAnswer {
         return false
     }
 
-    /// What the end of the connection means: a refusal without a length ends with it.
+    /// What the end of the connection means: a refusal may end with it, or consist of it.
     func reason(ofEnd error: UpstreamError, pod: String) -> UpstreamError {
-        guard refusal != nil, case .ended = error else { return error }
-        return .refused(failure(pod: pod))
+        let (server, cause): (String, LoopError?)
+        switch error {
+        case .ended(let name, _): (server, cause) = (name, nil)
+        case .network(let name, let failure): (server, cause) = (name, failure)
+        case .tls, .proxy, .http, .handshake, .refused, .tunnel, .timedOut, .silent, .unanswered, .closed,
+            .credential,
+            .answer:
+            return error
+        }
+        guard isAsked, !isAccepted else { return error }
+        return refusal == nil ? .unanswered(server: server, cause) : .refused(failure(pod: pod))
     }
 
     private func failure(pod: String) -> APIFailure {

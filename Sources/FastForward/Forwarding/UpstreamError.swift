@@ -19,6 +19,8 @@ package enum UpstreamError: Error, CustomStringConvertible {
     case silent(server: String, for: TimeSpan)
     /// The server ended the connection. `during`: what was going on.
     case ended(server: String, during: String)
+    /// The server, or something on the way, ended the connection where an answer to the upgrade was due; nil: by a plain end.
+    case unanswered(server: String, LoopError?)
     /// The server closed the tunnel and may have said why.
     case closed(server: String, code: UInt16?, reason: String)
     /// The credential cannot be had.
@@ -33,7 +35,7 @@ package enum UpstreamError: Error, CustomStringConvertible {
     package var isWayRefused: Bool {
         switch self {
         case .refused(let failure): !failure.isUnauthorized && !failure.isObjectMissing
-        case .handshake, .http: true
+        case .handshake, .http, .unanswered: true
         case .network, .tls, .proxy, .tunnel, .timedOut, .silent, .ended, .closed, .credential, .answer: false
         }
     }
@@ -68,6 +70,10 @@ package enum UpstreamError: Error, CustomStringConvertible {
             "\(server) has acknowledged nothing for \(span.text): the network to it is gone, or its host"
         case .ended(let server, let phase):
             "\(server) ended the connection during the \(phase)"
+        case .unanswered(let server, let error):
+            "error: error upgrading connection: \(server) ended the connection without an answer"
+                + (error.map { ": \($0.reason)" } ?? "")
+                + " (is there a proxy in between that knows no upgrades?)"
         case .closed(let server, let code, let reason):
             "\(server) closed the tunnel"
                 + (code.map { " (\($0)\(reason.isEmpty ? "" : ": \(reason)"))" } ?? "")

@@ -98,7 +98,8 @@ extension APIFailure: CustomStringConvertible {
     }
 
     private var advice: String {
-        lacksCreate ? "(permission to create pods/portforward is missing)" : ""
+        if lacksCreate { return "(permission to create pods/portforward is missing)" }
+        return asksForPorts ? " (API servers before Kubernetes 1.30 know no tunnel in a WebSocket)" : ""
     }
 
     /// What client-go says of an answer without a `Status` (errors.go, NewGenericServerResponse).

@@ -73,7 +73,8 @@ extension Integration {
                     "--hold",
                     "12s"
                 )
-                try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
+                // Longer than connections count as having come together.
+                try scenario.waitForStandstill(of: forward.process, after: 1 << 20, looks: 75)
                 let late = try scenario.load("echo", on: forward[7000], "--connections", "200")
                 #expect(late.counts == ["complete": 200], "\(late)")
                 // Those that were there are tried while the others still stand.

@@ -9,7 +9,8 @@ extension Integration {
         func `clients beyond the limit of descriptors wait, and nobody is closed`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let arguments = [
-                    "prlimit", "--nofile=256:256", Programs.ffwd, "--kubeconfig", try scenario.cluster.kubeconfig,
+                    "prlimit", "--nofile=256:256", Programs.ffwd, "--kubeconfig",
+                    try scenario.cluster.kubeconfig,
                     "pod/demo", ":7000",
                 ]
                 let prlimit = try Programs.installed("prlimit")
@@ -24,7 +25,10 @@ extension Integration {
                     "--hold",
                     "3s"
                 )
-                let line = try process.errors.line(containing: "others wait until one ends", until: scenario.deadline)
+                let line = try process.errors.line(
+                    containing: "others wait until one ends",
+                    until: scenario.deadline
+                )
                 #expect(line.contains("limit of 256 descriptors"))
                 #expect(try first.report().counts == ["complete": 600])
                 let echo = try scenario.load("echo", on: forward[7000], "--connections", "20")
@@ -35,10 +39,20 @@ extension Integration {
         @Test func `--max-connections lets others wait, and says so once`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--max-connections", "3"])
-                let load = try scenario.load("sequential", on: forward[7000], "--connections", "60", "--parallel", "20")
+                let load = try scenario.load(
+                    "sequential",
+                    on: forward[7000],
+                    "--connections",
+                    "60",
+                    "--parallel",
+                    "20"
+                )
                 #expect(load.counts == ["complete": 60], "\(load)")
                 let text = forward.process.errors.text
-                #expect(text.contains("3 connections are open, as many as --max-connections allows"), "\(text)")
+                #expect(
+                    text.contains("3 connections are open, as many as --max-connections allows"),
+                    "\(text)"
+                )
             }
         }
     }
@@ -53,8 +67,11 @@ extension Integration {
                 let client = try scenario.connect(to: forward[7000])
                 try client.send("before")
                 #expect(try client.receive(6) == Array("before".utf8))
-                forward.process.signal(Self.interrupt)
-                _ = try forward.process.errors.line(beginningWith: "waiting up to 20 s", until: scenario.deadline)
+                forward.process.send(signal: Self.interrupt)
+                _ = try forward.process.errors.line(
+                    beginningWith: "waiting up to 20 s",
+                    until: scenario.deadline
+                )
                 #expect(throws: ScenarioError.self) { try scenario.connect(to: forward[7000]).receive(1) }
                 try client.send("after")
                 #expect(try client.receive(5) == Array("after".utf8))
@@ -62,7 +79,10 @@ extension Integration {
                 #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(0))
                 let text = forward.process.errors.text
                 #expect(text.contains("summary: 1 connections accepted, 0 open, 0 failed"), "\(text)")
-                #expect(text.contains("summary: pod/demo: 1 connections, 11 bytes to it, 11 from it"), "\(text)")
+                #expect(
+                    text.contains("summary: pod/demo: 1 connections, 11 bytes to it, 11 from it"),
+                    "\(text)"
+                )
             }
         }
 
@@ -72,9 +92,12 @@ extension Integration {
                 let client = try scenario.connect(to: forward[7000])
                 try client.send("before")
                 #expect(try client.receive(6) == Array("before".utf8))
-                forward.process.signal(Self.interrupt)
-                _ = try forward.process.errors.line(beginningWith: "waiting up to 60 s", until: scenario.deadline)
-                forward.process.signal(Self.interrupt)
+                forward.process.send(signal: Self.interrupt)
+                _ = try forward.process.errors.line(
+                    beginningWith: "waiting up to 60 s",
+                    until: scenario.deadline
+                )
+                forward.process.send(signal: Self.interrupt)
                 #expect(client.receiveToEnd().ending == .reset)
                 #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(0))
             }
@@ -83,15 +106,26 @@ extension Integration {
         @Test func `SIGUSR1 tells what was done`() throws {
             try Scenario.run(.goPeer(.containerd), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, 7999)
-                let echo = try scenario.load("echo", on: forward[7000], "--connections", "4", "--bytes", "1000")
+                let echo = try scenario.load(
+                    "echo",
+                    on: forward[7000],
+                    "--connections",
+                    "4",
+                    "--bytes",
+                    "1000"
+                )
                 #expect(echo.counts == ["complete": 4], "\(echo)")
                 _ = try scenario.load("refused", on: forward[7999])
-                forward.process.signal(Self.report)
+                forward.process.send(signal: Self.report)
                 _ = try forward.process.errors.line(
-                    beginningWith: "summary: 5 connections accepted, 0 open, 1 failed (1 reported by the server)",
+                    beginningWith:
+                        "summary: 5 connections accepted, 0 open, 1 failed (1 reported by the server)",
                     until: scenario.deadline
                 )
-                let pod = try forward.process.errors.line(beginningWith: "summary: pod/demo", until: scenario.deadline)
+                let pod = try forward.process.errors.line(
+                    beginningWith: "summary: pod/demo",
+                    until: scenario.deadline
+                )
                 #expect(pod.contains(" 4000 from it"), "\(pod)")
             }
         }

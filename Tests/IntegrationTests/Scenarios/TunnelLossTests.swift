@@ -94,7 +94,10 @@ extension Integration {
                     )
                 }
                 try scenario.cluster.cutTunnels()
-                _ = try forward.process.errors.line(beginningWith: "lost connection to pod: ", until: scenario.deadline)
+                _ = try forward.process.errors.line(
+                    beginningWith: "lost connection to pod: ",
+                    until: scenario.deadline
+                )
                 for socket in sockets {
                     try socket.send("still here")
                     #expect(try socket.receive(10) == Array("still here".utf8))
@@ -121,7 +124,10 @@ extension Integration {
                 let forward = try scenario.forward(7000, options: ["--hold", "2s"])
                 try scenario.cluster.admin("POST", "/admin/freeze?what=api")
                 try scenario.cluster.cutTunnels()
-                _ = try forward.process.errors.line(beginningWith: "lost connection to pod: ", until: scenario.deadline)
+                _ = try forward.process.errors.line(
+                    beginningWith: "lost connection to pod: ",
+                    until: scenario.deadline
+                )
                 let client = try scenario.connect(to: forward[7000])
                 #expect(client.receiveToEnd().ending == .reset)
                 try scenario.cluster.admin("POST", "/admin/thaw")

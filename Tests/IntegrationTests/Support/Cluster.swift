@@ -134,6 +134,15 @@ final class Cluster {
     /// How many HTTP requests the server has read.
     func requestCount() throws -> Int { try statistic("requests") }
 
+    /// How many upgrades by a way the Go peer was asked for.
+    func upgradeCount(_ way: Way) throws -> Int {
+        switch way {
+        case .webSocket: try statistic("tunnelUpgrades")
+        case .spdy: try statistic("spdyUpgrades")
+        case .channels: try statistic("channelsUpgrades")
+        }
+    }
+
     /// How many connections to the pod are open.
     func liveConnectionCount() throws -> Int {
         switch kind.server {

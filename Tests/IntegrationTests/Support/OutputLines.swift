@@ -77,6 +77,22 @@ final class OutputLines: @unchecked Sendable {
         return lines.first { $0.hasPrefix(prefix) } ?? ""
     }
 
+    /// Waits for the `number`th line that begins with `prefix`.
+    func line(number: Int, beginningWith prefix: String, until deadline: Deadline) throws -> String {
+        let lines = try wait(until: deadline, for: "\(number) lines “\(prefix)…”") { lines in
+            lines.count { $0.hasPrefix(prefix) } >= number
+        }
+        return lines.filter { $0.hasPrefix(prefix) }[number - 1]
+    }
+
+    /// Waits for the first line that holds `text`.
+    func line(containing text: String, until deadline: Deadline) throws -> String {
+        let lines = try wait(until: deadline, for: "“…\(text)…”") { lines in
+            lines.contains { $0.contains(text) }
+        }
+        return lines.first { $0.contains(text) } ?? ""
+    }
+
     /// Waits until nobody can write any more.
     func waitForEnd(until deadline: Deadline) throws {
         changed.lock()

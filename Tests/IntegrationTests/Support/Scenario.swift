@@ -102,7 +102,8 @@ final class Scenario {
     func forward(
         _ remotePorts: UInt16...,
         options: [String] = [],
-        kubeconfig chosen: String? = nil
+        kubeconfig chosen: String? = nil,
+        environment: [String: String] = [:]
     ) throws -> Forward {
         let kubeconfig = try chosen ?? cluster.kubeconfig
         // ffwd comes by the first way on its own.
@@ -111,7 +112,11 @@ final class Scenario {
         let arguments =
             [Programs.ffwd, "--kubeconfig", kubeconfig] + way + options + ["pod/demo"]
             + remotePorts.map { ":\($0)" }
-        return try Forward(start(arguments), remotePorts: remotePorts, until: deadline)
+        return try Forward(
+            start(arguments, environment: environment),
+            remotePorts: remotePorts,
+            until: deadline
+        )
     }
 
     /// Starts a run of the load client.
@@ -146,8 +151,8 @@ final class Scenario {
         }
     }
 
-    /// Waits until the process has read bulk, and reads no more of it.
-    func waitForStandstill(of process: Subprocess, after bytes: Int) throws {
+    /// Waits until the process has read bulk, and reads no more of it for so many looks at 20 ms.
+    func waitForStandstill(of process: Subprocess, after bytes: Int, looks: Int = 10) throws {
         var last = 0
         var quietRounds = 0
         try poll(for: "a standstill of \(process.name)") {
@@ -155,7 +160,7 @@ final class Scenario {
             // A ping's answer is not bulk.
             quietRounds = now >= bytes && now - last < 4096 ? quietRounds + 1 : 0
             last = now
-            return quietRounds == 10
+            return quietRounds == looks
         }
     }
 

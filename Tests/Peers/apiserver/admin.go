@@ -22,7 +22,9 @@ func adminHandler(s *state) http.Handler {
 			"podConnections": s.podConnectionsOpen.Load(), "requests": s.requests.Load(),
 			"tunnelsOpened": s.tunnelsOpened.Load(), "pairsOpened": s.pairsOpened.Load(),
 			"pairsFailed": s.pairsFailed.Load(), "dialsFailed": s.dialsFailed.Load(),
-			"goroutines": runtime.NumGoroutine(),
+			"tunnelUpgrades": s.upgrades("tunnel"), "spdyUpgrades": s.upgrades("spdy"),
+			"channelsUpgrades": s.upgrades("channels"),
+			"goroutines":       runtime.NumGoroutine(),
 		})
 	})
 	mux.HandleFunc("/admin/cut", onPost(func(response http.ResponseWriter, request *http.Request) {

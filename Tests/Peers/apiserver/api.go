@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // ways says which of the three ways into a pod the server knows.
@@ -34,6 +37,8 @@ type apiServer struct {
 	runtime portForwarder
 	pods    podList
 	ways    ways
+	// refusals are what stands in front of the server.
+	refusals refusals
 }
 
 // identity is who a request is from, and which verbs on pods/portforward that one has.
@@ -56,6 +61,8 @@ func identify(request *http.Request) identity {
 		return identity{name: tokenAll, get: true, create: true, known: true}
 	case tokenCreate:
 		return identity{name: tokenCreate, create: true, known: true}
+	case tokenGet:
+		return identity{name: tokenGet, get: true, known: true}
 	case tokenNone:
 		return identity{name: tokenNone, known: true}
 	}
@@ -145,6 +152,11 @@ func (server *apiServer) listPods(response http.ResponseWriter, request *http.Re
 func (server *apiServer) portForward(
 	response http.ResponseWriter, request *http.Request, who identity, namespace, name string,
 ) {
+	way := wayOf(request)
+	server.state.countUpgrade(way)
+	if server.refusals.refuse(response, way) {
+		return
+	}
 	verb, allowed := "get", who.get
 	if request.Method == http.MethodPost {
 		verb, allowed = "create", who.create
@@ -162,7 +174,59 @@ func (server *apiServer) portForward(
 		notFound(response, "pods", name)
 		return
 	}
+	if !who.create {
+		// Kubernetes from 1.35 on asks for this right too, and names no reason.
+		writeStatus(response, http.StatusForbidden, "Forbidden", fmt.Sprintf("pods %q is forbidden: ", name),
+			object{"name": name, "kind": "pods"})
+		return
+	}
 	server.upgrade(response, request, pod{name: name, address: address})
+}
+
+// refusals say how something in front of the API server answers a way in that it does not let through: a status, or "close".
+type refusals map[string]string
+
+func (r refusals) String() string { return "" }
+
+func (r refusals) Set(text string) error {
+	way, how, found := strings.Cut(text, "=")
+	if status, err := strconv.Atoi(how); !found || how != "close" && (err != nil || http.StatusText(status) == "") {
+		return fmt.Errorf("want WAY=STATUS or WAY=close")
+	}
+	r[way] = how
+	return nil
+}
+
+// refuse answers as such a thing does.
+func (r refusals) refuse(response http.ResponseWriter, way string) bool {
+	how, found := r[way]
+	if !found {
+		return false
+	}
+	if status, err := strconv.Atoi(how); err == nil {
+		response.Header().Set("Content-Type", "text/html")
+		response.Header().Set("Server", "gateway")
+		response.WriteHeader(status)
+		fmt.Fprintf(response, "<html><body>%d %s</body></html>", status, http.StatusText(status))
+		return true
+	}
+	if hijacker, ok := response.(http.Hijacker); ok {
+		if client, _, err := hijacker.Hijack(); err == nil {
+			client.Close()
+		}
+	}
+	return true
+}
+
+// wayOf is the way in that an upgrade request asks for.
+func wayOf(request *http.Request) string {
+	if !websocket.IsWebSocketUpgrade(request) {
+		return "spdy"
+	}
+	if contains(websocket.Subprotocols(request), tunnelProtocol) {
+		return "tunnel"
+	}
+	return "channels"
 }
 
 func (server *apiServer) forbid(response http.ResponseWriter, who identity, verb, kind, namespace, name string) {

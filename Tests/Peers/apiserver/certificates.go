@@ -117,6 +117,7 @@ func serverTLS(a *authority, cipher string) (*tls.Config, error) {
 const (
 	tokenAll    = "token-all"
 	tokenCreate = "token-create" // as many roles grant it: create only, which a GET upgrade does not satisfy
+	tokenGet    = "token-get"    // get only, which is enough for a GET upgrade before Kubernetes 1.35
 	tokenNone   = "token-none"
 )
 
@@ -132,6 +133,7 @@ func writeKubeconfigs(directory, url string, a *authority) error {
 			base64.StdEncoding.EncodeToString(certificate), base64.StdEncoding.EncodeToString(key)),
 		"kubeconfig-token":           "    token: " + tokenAll + "\n",
 		"kubeconfig-token-create":    "    token: " + tokenCreate + "\n",
+		"kubeconfig-token-get":       "    token: " + tokenGet + "\n",
 		"kubeconfig-token-none":      "    token: " + tokenNone + "\n",
 		"kubeconfig-token-forgotten": "    token: token-forgotten\n",
 	}

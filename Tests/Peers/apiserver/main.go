@@ -35,6 +35,8 @@ func main() {
 	flag.Var(&pods, "pod", "a further pod, NAME=ADDRESS (repeatable)")
 	cipher := flag.String("cipher", "", "the one TLS cipher suite to speak, by Go's name; the connection is TLS 1.2 then")
 	ways := flag.String("ways", "tunnel,spdy,channels", "ways in that the server knows (or base64: channels in that form only); without tunnel it answers as servers before 1.30")
+	refusals := refusals{}
+	flag.Var(refusals, "refuse", "a way in that a gateway in front does not let through, and how: WAY=STATUS or WAY=close (repeatable)")
 	flag.Parse()
 
 	newRuntime, known := runtimes[*runtimeName]
@@ -47,7 +49,7 @@ func main() {
 		containerScheme = "ideal"
 	}
 
-	if err := run(*directory, *port, newRuntime, pods, *cipher, *ways); err != nil {
+	if err := run(*directory, *port, newRuntime, pods, *cipher, *ways, refusals); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -76,7 +78,7 @@ func (pods podList) names() []string {
 	return names
 }
 
-func run(directory string, port int, runtime portForwarder, pods podList, cipher, ways string) error {
+func run(directory string, port int, runtime portForwarder, pods podList, cipher, ways string, refusals refusals) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
@@ -99,7 +101,7 @@ func run(directory string, port int, runtime portForwarder, pods podList, cipher
 
 	state := newState()
 	server := &http.Server{
-		Handler:  &apiServer{state: state, runtime: runtime, pods: pods, ways: parseWays(ways)},
+		Handler:  &apiServer{state: state, runtime: runtime, pods: pods, ways: parseWays(ways), refusals: refusals},
 		ErrorLog: log.Default(),
 		// An HTTP/2 connection cannot be upgraded: a map that is not nil keeps Go from offering it.
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},

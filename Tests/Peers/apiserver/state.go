@@ -10,6 +10,9 @@ type state struct {
 	requests, tunnelsOpened, pairsOpened, dialsFailed, pairsFailed atomic.Int64
 	tunnelsOpen, sessionsOpen, pairsOpen, podConnectionsOpen       atomic.Int64
 
+	// upgradesAsked are the requests for an upgrade, by way in.
+	upgradesAsked map[string]int
+
 	apiGate    gate // requests wait here
 	tunnelGate gate // bytes of tunnels wait here
 
@@ -27,7 +30,7 @@ type cuttable interface {
 }
 
 func newState() *state {
-	return &state{tunnels: map[cuttable]struct{}{}}
+	return &state{tunnels: map[cuttable]struct{}{}, upgradesAsked: map[string]int{}}
 }
 
 func (s *state) add(t cuttable) {
@@ -54,6 +57,19 @@ func (s *state) open() []cuttable {
 		tunnels = append(tunnels, t)
 	}
 	return tunnels
+}
+
+func (s *state) countUpgrade(way string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.upgradesAsked[way]++
+}
+
+// upgrades says how often a way in was asked for.
+func (s *state) upgrades(way string) int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.upgradesAsked[way]
 }
 
 // gate lets everybody pass until it is shut, and holds those who come then until it is opened again.
