@@ -20,8 +20,10 @@ extension Integration {
                 try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
                 let others = try scenario.load("echo", on: forward[7000], "--connections", "16")
                 #expect(others.counts == ["complete": 16], "\(others)")
-                let line = "the client read nothing for 5 s while 16 other connections waited behind it"
-                #expect(forward.process.errors.text.contains(line), "\(forward.process.errors.text)")
+                _ = try forward.process.errors.line(
+                    containing: "the client read nothing for 5 s while 16 other connections waited behind it",
+                    until: scenario.deadline
+                )
                 #expect(try stalled.report().counts == ["reset": 1])
             }
         }
@@ -84,8 +86,11 @@ extension Integration {
                     stalled.process.isRunning,
                     "the others had to be through while the clients stood still"
                 )
-                #expect(try stalled.report().counts == ["complete": Programs.scaled(48)])
-                #expect(forward.process.errors.text.isEmpty, "\(forward.process.errors.text)")
+                // One that had read all that it had when it stopped counts as waiting: nobody can tell that it does not
+                // read. That costs the one who stands before it.
+                let counts = try stalled.report().counts
+                #expect(counts["reset", default: 0] <= 2, "\(counts)")
+                #expect(counts["complete", default: 0] + counts["reset", default: 0] == Programs.scaled(48))
             }
         }
     }

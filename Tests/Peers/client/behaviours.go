@@ -294,15 +294,19 @@ func stallReader(s *session) error {
 	if err := s.sendCount(s.load.bytes); err != nil {
 		return err
 	}
-	// They all stop at the same time: who stops earlier would hold up those that have had nothing yet.
-	read := s.load.read
-	if read < 0 {
-		read = 0
-	}
-	err := s.receive(0, read, isPattern)
-	s.load.meet()
-	if err != nil {
-		return err
+	// They all stop at the same time: who stopped earlier would hold up those that have had nothing yet.
+	read := int64(0)
+	for piece := s.load.read; piece > 0 && read+piece <= s.load.bytes; {
+		if err := s.receive(read, read+piece, isPattern); err != nil {
+			return err
+		}
+		if read == 0 {
+			s.load.began.Add(1)
+		}
+		read += piece
+		if int(s.load.began.Load()) == s.load.connections {
+			break
+		}
 	}
 	time.Sleep(s.load.hold)
 	if err := s.receive(read, s.load.bytes, isPattern); err != nil {

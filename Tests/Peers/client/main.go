@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -165,15 +166,8 @@ type load struct {
 	detailMutex sync.Mutex
 	details     map[string]any
 
-	meeting     sync.WaitGroup
-	meetingOnce sync.Once
-}
-
-// meet waits until every connection is there.
-func (l *load) meet() {
-	l.meetingOnce.Do(func() { l.meeting.Add(l.connections) })
-	l.meeting.Done()
-	l.meeting.Wait()
+	// began counts the connections that have had a first piece.
+	began atomic.Int64
 }
 
 func (l *load) detail(name string, value any) {
