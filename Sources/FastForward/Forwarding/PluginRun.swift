@@ -79,7 +79,8 @@ final class PluginRun {
                 program: program,
                 environment: environment,
                 standardInput: isInteractive ? 0 : nil,
-                standardOutput: output.writeEnd
+                standardOutput: output.writeEnd,
+                standardError: plugin.isUnattended ? nil : 2
             ) { self.ended($0) }
         } catch {
             output?.close()

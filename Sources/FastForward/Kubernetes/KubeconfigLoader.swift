@@ -8,6 +8,8 @@ package struct KubeconfigLoader: Sendable {
     package var explicitFile: String?
     /// What `--kuberc` says.
     package var explicitKuberc: String?
+    /// Whether to wait for the writer of a file that is a pipe.
+    package var acceptsPipes = true
     /// `KUBECONFIG`, `HOME`, `KUBERNETES_MASTER`, `KUBERNETES_SERVICE_HOST`, `HTTPS_PROXY` and the like.
     package var environment: [String: String]
     /// Where a pod finds its service account; a test's own directory.
@@ -43,7 +45,7 @@ package struct KubeconfigLoader: Sendable {
         var problems: [KubeconfigError] = []
         for file in candidates {
             do throws(KubeconfigError) {
-                merged.merge(try Kubeconfig(parsing: try Self.read(file), file: file))
+                merged.merge(try Kubeconfig(parsing: try read(file), file: file))
             } catch .fileMissing(let path) {
                 if isExplicit { throw .fileMissing(path: path) }
             } catch {
@@ -54,9 +56,9 @@ package struct KubeconfigLoader: Sendable {
         return merged
     }
 
-    private static func read(_ file: String) throws(KubeconfigError) -> [UInt8] {
+    private func read(_ file: String) throws(KubeconfigError) -> [UInt8] {
         do throws(FileProblem) {
-            return try BoundedFile.read(file, acceptsPipes: true)
+            return try BoundedFile.read(file, acceptsPipes: acceptsPipes)
         } catch {
             throw error.isMissing ? .fileMissing(path: error.path) : .fileUnreadable(error)
         }

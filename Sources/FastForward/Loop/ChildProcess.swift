@@ -25,13 +25,14 @@ package final class ChildProcess: LoopHandle {
     private var handler: ((End) -> Void)?
     package private(set) var processID: Int32 = 0
 
-    /// Starts a program; its errors go where ours go.
+    /// Starts a program.
     ///
     /// - Parameters:
     ///   - arguments: the name that the program is called by, and the rest.
     ///   - program: the file; nil: the first argument says which.
     ///   - environment: in addition to our own; a later one replaces an earlier one of the same name.
-    ///   - standardInput: a descriptor of ours; nil: there is nothing to read. So with the output, which is dropped.
+    ///   - standardInput: a descriptor of ours; nil: there is nothing to read. So with the outputs: what is written is
+    ///     dropped. Errors go where ours go, unless the caller says otherwise.
     ///   - handler: called once, when the child has ended.
     package init(
         loop: EventLoop,
@@ -40,6 +41,7 @@ package final class ChildProcess: LoopHandle {
         environment: [Variable] = [],
         standardInput: Int32?,
         standardOutput: Int32?,
+        standardError: Int32? = 2,
         handler: @escaping (End) -> Void
     ) throws(LoopError) {
         self.handler = handler
@@ -65,7 +67,7 @@ package final class ChildProcess: LoopHandle {
         var vector = unsafe ownArguments + [nil]
         var variables = unsafe Self.inherited(without: Set(environment.map(\.name))) + ownVariables + [nil]
         var stdio = unsafe [
-            Self.container(standardInput), Self.container(standardOutput), Self.container(2),
+            Self.container(standardInput), Self.container(standardOutput), Self.container(standardError),
         ]
         let code = unsafe stdio.withUnsafeMutableBufferPointer { stdio in
             unsafe vector.withUnsafeMutableBufferPointer { vector in

@@ -233,6 +233,30 @@ import Testing
         return Set(links.filter { $0.hasPrefix("socket:") })
     }
 
+    @Test func `a user who is to be left alone is neither asked nor told anything`() throws {
+        let plugins = try PluginScene()
+        let directory = plugins.files.path
+        let path = try plugins.printing(
+            #"{"token": "t"}"#,
+            after: "ls -l /proc/self/fd > \(directory)/descriptors"
+        )
+        func ask(mode: String) throws -> Result<IssuedCredential, KubeconfigError> {
+            var access = try plugins.access(path, mode: mode)
+            access.leaveUserAlone()
+            return try plugins.ask(CredentialSource(access.credential))
+        }
+        _ = try ask(mode: "IfAvailable").get()
+        let descriptors = try plugins.text("descriptors").split(separator: "\n")
+        #expect(descriptors.contains { $0.hasSuffix(" 0 -> /dev/null") })
+        #expect(descriptors.contains { $0.hasSuffix(" 2 -> /dev/null") })
+        guard case .failure(.execPlugin(.noTerminal)) = try ask(mode: "Always") else {
+            Issue.record("it would have to ask")
+            return
+        }
+        #expect(plugins.runCount == 1)
+        try plugins.scene.finish()
+    }
+
     @Test func `a text with a zero byte starts nothing`() throws {
         let plugins = try PluginScene()
         let source = try plugins.source(plugins.printing("{}"), more: #", args: ["a\0b"]"#)
