@@ -117,17 +117,47 @@ package final class ChildProcess: LoopHandle {
         unsafe uv_process_kill(process, signal)
     }
 
-    /// Sends a signal to the child and to all that descend from it, but for those that have left their parents.
-    package func killTree(_ signal: Int32) {
-        guard processID > 0, !isClosing else { return }
-        ffwd_kill_tree(processID, signal)
-    }
+    /// The child and all that descend from it now, but for those that have left their parents.
+    package var tree: ProcessTree { ProcessTree(root: isClosing ? 0 : processID) }
 
     func exited(status: Int64, signal: Int32) {
         let handler = self.handler
         self.handler = nil
         close()
         handler?(signal != 0 ? .killed(signal: signal) : .exited(status))
+    }
+}
+
+/// Processes of one origin, at the moment when they were listed.
+package struct ProcessTree {
+    /// A credential plugin is a handful of processes; more than these are not looked for.
+    private static let processesMax = 256
+
+    private let processes: [ffwd_process]
+
+    init(root: Int32) {
+        guard root > 0 else {
+            processes = []
+            return
+        }
+        processes = unsafe Array(unsafeUninitializedCapacity: Self.processesMax) { memory, count in
+            count = unsafe Int(ffwd_list_tree(root, memory.baseAddress, Int32(memory.count)))
+        }
+    }
+
+    /// Those that are still there; a number may be somebody else's by now.
+    private var living: [ffwd_process] {
+        processes.filter { process in
+            var now = ffwd_process()
+            return unsafe ffwd_read_process(process.id, &now) == 1 && now.start == process.start
+                && now.is_alive == 1
+        }
+    }
+
+    package var isAlive: Bool { !living.isEmpty }
+
+    package func kill(_ signal: Int32) {
+        for process in living { CUV.kill(process.id, signal) }
     }
 }
 

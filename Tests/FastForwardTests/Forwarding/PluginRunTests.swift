@@ -168,13 +168,16 @@ import Testing
         try plugins.scene.finish()
     }
 
-    @Test(arguments: ["", "trap '' TERM"])
-    func `closing ends a plugin and its children, even those that do not want to`(first: String) throws {
+    @Test(arguments: [("", ""), ("trap '' TERM", ""), ("", "trap '' TERM")])
+    func `closing ends a plugin and its children, even those that do not want to`(
+        first: String,
+        second: String
+    ) throws {
         let plugins = try PluginScene()
         let pids = plugins.files.path + "/pids"
         let source = try plugins.source(
             plugins.script(
-                "\(first)\n(echo $$ > \(pids).new; sleep 61 & echo $! >> \(pids).new; mv \(pids).new \(pids); wait)"
+                "\(first)\n(echo $$ > \(pids).new; (\(second.isEmpty ? "true" : second); exec sleep 61) & echo $! >> \(pids).new; sleep 0.1; mv \(pids).new \(pids); wait)"
             )
         )
         _ = source.request(on: plugins.scene.loop) { _ in Issue.record("nobody is told") }
