@@ -153,43 +153,59 @@ static inline int ffwd_is_executable(const char *path) {
     return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : -errno;
 }
 
-// The parent of a process, as /proc tells it; 0 where it does not.
-static inline pid_t ffwd_parent(pid_t process) {
-    char text[512], path[32];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+// A process, told from a later one of the same number by when it began (in ticks since the machine did).
+struct ffwd_process {
+    pid_t id, parent;
+    unsigned long long start;
+    int is_alive;
+};
+
+// What /proc tells of a process; 0 where there is none.
+static inline int ffwd_read_process(pid_t id, struct ffwd_process *process) {
+    char text[1024], path[32];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)id);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return 0;
     ssize_t count = read(fd, text, sizeof text - 1);
     close(fd);
     if (count <= 0) return 0;
     text[count] = 0;
-    // The name, in brackets, may hold anything; state and parent follow.
+    // The name, in brackets, may hold anything; then come the state, the parent and, as the 22nd field, the start.
     const char *name_end = strrchr(text, ')');
-    int parent = 0;
-    return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+    char state = 0;
+    *process = (struct ffwd_process){.id = id};
+    if (!name_end
+        || sscanf(
+               name_end + 1,
+               " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+               &state, &process->parent, &process->start
+           ) != 3)
+        return 0;
+    process->is_alive = state != 'Z' && state != 'X';
+    return 1;
 }
 
-// Sends a signal to a process and to all that descend from it now; what was given up to init is left alone.
-static inline void ffwd_kill_tree(pid_t root, int number) {
-    // A plugin is a handful of processes; more than these are not looked for.
-    enum { processes_max = 256 };
-    pid_t tree[processes_max] = {root};
+// Lists a process and all that descend from it now, but for those that were given up to init.
+static inline int ffwd_list_tree(pid_t root, struct ffwd_process *tree, int most) {
+    if (most < 1 || !ffwd_read_process(root, tree)) return 0;
     int count = 1;
     // /proc is in no order that helps: until a pass finds nobody new.
-    for (int before = 0; before < count && count < processes_max;) {
+    for (int before = 0; before < count && count < most;) {
         before = count;
         DIR *directory = opendir("/proc");
         if (!directory) break;
-        for (struct dirent *entry; (entry = readdir(directory)) && count < processes_max;) {
-            pid_t process = atoi(entry->d_name), parent = process > 0 ? ffwd_parent(process) : 0;
+        for (struct dirent *entry; count < most && (entry = readdir(directory));) {
+            struct ffwd_process process;
+            pid_t id = atoi(entry->d_name);
+            if (id <= 0 || !ffwd_read_process(id, &process)) continue;
             int is_child = 0, is_known = 0;
-            for (int i = 0; i < count && parent > 0; i++) {
-                is_child = is_child || tree[i] == parent;
-                is_known = is_known || tree[i] == process;
+            for (int i = 0; i < count; i++) {
+                is_child = is_child || tree[i].id == process.parent;
+                is_known = is_known || tree[i].id == id;
             }
             if (is_child && !is_known) tree[count++] = process;
         }
         closedir(directory);
     }
-    for (int i = 0; i < count; i++) kill(tree[i], number);
+    return count;
 }

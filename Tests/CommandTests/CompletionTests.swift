@@ -99,7 +99,7 @@ private struct SmallCluster: CompletionFacts {
         #expect(
             offered.isSuperset(of: ["-n", "--namespace", "-s", "--kubeconfig", "-v", "--help", "--version"])
         )
-        #expect(offered.isDisjoint(with: ["--cache-dir", "--profile", "--kuberc"]))
+        #expect(offered.isDisjoint(with: ["--cache-dir", "--profile", "--vmodule"]))
         #expect(completions(["-"]).choices.allSatisfy { !$0.description.isEmpty })
     }
 

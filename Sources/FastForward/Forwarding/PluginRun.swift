@@ -29,6 +29,8 @@ final class PluginRun {
     /// Why the output is worth nothing.
     private var problem: ExecPluginError?
     private var timer: LoopTimer?
+    /// The processes of a cancelled run that were asked to end.
+    private var leaving: ProcessTree?
 
     /// Starts the plugin; `handler` is called once, in a later turn, unless the run is cancelled.
     init(
@@ -47,7 +49,7 @@ final class PluginRun {
     }
 
     /// Whether a process of this run may still be there.
-    var isAlive: Bool { child != nil }
+    var isAlive: Bool { child != nil || leaving != nil }
 
     private func start() throws(ExecPluginError) {
         let isInteractive = try plugin.isInteractive(standardInputIsTerminal: StandardStreams.inputIsTerminal)
@@ -79,7 +81,8 @@ final class PluginRun {
                 program: program,
                 environment: environment,
                 standardInput: isInteractive ? 0 : nil,
-                standardOutput: output.writeEnd
+                standardOutput: output.writeEnd,
+                standardError: plugin.isUnattended ? nil : 2
             ) { self.ended($0) }
         } catch {
             output?.close()
@@ -90,6 +93,9 @@ final class PluginRun {
 
     private func ended(_ end: ChildProcess.End) {
         child = nil
+        // Some may outlive the plugin itself, until they are killed.
+        if let leaving, leaving.isAlive { return }
+        leaving = nil
         hasEnded = true
         timer?.close()
         timer = nil
@@ -127,7 +133,7 @@ final class PluginRun {
     private func giveUp(_ error: ExecPluginError) {
         output = nil
         problem = error
-        if let child { child.killTree(SIGKILL) } else { finish(.failure(error)) }
+        if let child { child.tree.kill(SIGKILL) } else { finish(.failure(error)) }
     }
 
     private func decode() {
@@ -149,8 +155,14 @@ final class PluginRun {
     func cancel() {
         release()
         guard let child else { return }
-        child.killTree(SIGTERM)
-        after(Self.endGrace) { self.child?.killTree(SIGKILL) }
+        let tree = child.tree
+        tree.kill(SIGTERM)
+        leaving = tree
+        after(Self.endGrace) {
+            tree.kill(SIGKILL)
+            self.leaving = nil
+            self.release()
+        }
     }
 
     private func release() {

@@ -31,6 +31,13 @@ package struct ClusterAccess: Equatable, Sendable {
 }
 
 extension ClusterAccess {
+    /// Has a credential plugin neither ask nor tell anybody anything: one that must ask does not run.
+    package mutating func leaveUserAlone() {
+        guard case .exec(var cache) = credential else { return }
+        cache.leaveAlone()
+        credential = .exec(cache)
+    }
+
     /// Resolves what `loader` finds.
     package init(loading loader: KubeconfigLoader, flags: ClusterFlags) throws(KubeconfigError) {
         let kuberc = try Kuberc(loading: loader)

@@ -29,13 +29,16 @@ package struct ExecCredentialCache: Equatable, Sendable {
         case holding(Lease)
     }
 
-    package let plugin: ExecPlugin
+    package private(set) var plugin: ExecPlugin
     private var state = State.empty
     private var lastNumber = 0
 
     package init(plugin: ExecPlugin) {
         self.plugin = plugin
     }
+
+    /// Has the plugin neither ask nor tell anybody anything.
+    mutating func leaveAlone() { plugin.isUnattended = true }
 
     /// Asks for a credential that is good at `now`.
     ///

@@ -54,6 +54,8 @@ package struct ExecPlugin: Equatable, Sendable {
     package let cluster: Cluster?
     /// Whether it may run at all.
     package let policy: PluginPolicy
+    /// Whether nobody is to be asked or told anything, as while a shell completes a word.
+    package var isUnattended = false
 
     /// Takes over what the kubeconfig says, which is checked already (``problems(of:user:)``).
     init(
@@ -111,11 +113,12 @@ package struct ExecPlugin: Equatable, Sendable {
 
     /// Whether the plugin gets our standard input.
     package func isInteractive(standardInputIsTerminal: Bool) throws(ExecPluginError) -> Bool {
+        let isAvailable = standardInputIsTerminal && !isUnattended
         switch interactiveMode {
         case .never: return false
-        case .ifAvailable: return standardInputIsTerminal
+        case .ifAvailable: return isAvailable
         case .always:
-            guard standardInputIsTerminal else { throw .noTerminal }
+            guard isAvailable else { throw .noTerminal }
             return true
         }
     }

@@ -8,6 +8,8 @@ package struct KubeconfigLoader: Sendable {
     package var explicitFile: String?
     /// What `--kuberc` says.
     package var explicitKuberc: String?
+    /// Whether to wait for the writer of a file that is a pipe.
+    package var acceptsPipes = true
     /// `KUBECONFIG`, `HOME`, `KUBERNETES_MASTER`, `KUBERNETES_SERVICE_HOST`, `HTTPS_PROXY` and the like.
     package var environment: [String: String]
     /// Where a pod finds its service account; a test's own directory.

@@ -35,12 +35,12 @@ struct Kuberc: Equatable {
         }
         if let file = flag ?? variable {
             let path = loader.absolute(file)
-            do throws(Problem) { self = try Self.read(path) } catch {
+            do throws(Problem) { self = try Self.read(path, loader.acceptsPipes) } catch {
                 throw .kuberc(problem: "kuberc: \(error.text)")
             }
         } else if let home = loader.environment["HOME"].nonEmpty {
             let path = FilePath.resolve(".kube/kuberc", in: loader.absolute(home))
-            do throws(Problem) { self = try Self.read(path) } catch {
+            do throws(Problem) { self = try Self.read(path, loader.acceptsPipes) } catch {
                 if !error.isMissing {
                     warnings = ["kuberc: no preferences loaded from \(path): \(error.text)"]
                 }
@@ -55,9 +55,9 @@ struct Kuberc: Equatable {
 
     private init() {}
 
-    private static func read(_ path: String) throws(Problem) -> Kuberc {
+    private static func read(_ path: String, _ acceptsPipes: Bool) throws(Problem) -> Kuberc {
         let bytes: [UInt8]
-        do throws(FileProblem) { bytes = try BoundedFile.read(path, acceptsPipes: true) } catch {
+        do throws(FileProblem) { bytes = try BoundedFile.read(path, acceptsPipes: acceptsPipes) } catch {
             throw Problem(text: "\(error)", isMissing: error.isMissing)
         }
         let documents = documents(of: bytes)

@@ -25,13 +25,14 @@ package final class ChildProcess: LoopHandle {
     private var handler: ((End) -> Void)?
     package private(set) var processID: Int32 = 0
 
-    /// Starts a program; its errors go where ours go.
+    /// Starts a program.
     ///
     /// - Parameters:
     ///   - arguments: the name that the program is called by, and the rest.
     ///   - program: the file; nil: the first argument says which.
     ///   - environment: in addition to our own; a later one replaces an earlier one of the same name.
-    ///   - standardInput: a descriptor of ours; nil: there is nothing to read. So with the output, which is dropped.
+    ///   - standardInput: a descriptor of ours; nil: there is nothing to read. So with the outputs: what is written is
+    ///     dropped. Errors go where ours go, unless the caller says otherwise.
     ///   - handler: called once, when the child has ended.
     package init(
         loop: EventLoop,
@@ -40,6 +41,7 @@ package final class ChildProcess: LoopHandle {
         environment: [Variable] = [],
         standardInput: Int32?,
         standardOutput: Int32?,
+        standardError: Int32? = 2,
         handler: @escaping (End) -> Void
     ) throws(LoopError) {
         self.handler = handler
@@ -65,7 +67,7 @@ package final class ChildProcess: LoopHandle {
         var vector = unsafe ownArguments + [nil]
         var variables = unsafe Self.inherited(without: Set(environment.map(\.name))) + ownVariables + [nil]
         var stdio = unsafe [
-            Self.container(standardInput), Self.container(standardOutput), Self.container(2),
+            Self.container(standardInput), Self.container(standardOutput), Self.container(standardError),
         ]
         let code = unsafe stdio.withUnsafeMutableBufferPointer { stdio in
             unsafe vector.withUnsafeMutableBufferPointer { vector in
@@ -115,17 +117,47 @@ package final class ChildProcess: LoopHandle {
         unsafe uv_process_kill(process, signal)
     }
 
-    /// Sends a signal to the child and to all that descend from it, but for those that have left their parents.
-    package func killTree(_ signal: Int32) {
-        guard processID > 0, !isClosing else { return }
-        ffwd_kill_tree(processID, signal)
-    }
+    /// The child and all that descend from it now, but for those that have left their parents.
+    package var tree: ProcessTree { ProcessTree(root: isClosing ? 0 : processID) }
 
     func exited(status: Int64, signal: Int32) {
         let handler = self.handler
         self.handler = nil
         close()
         handler?(signal != 0 ? .killed(signal: signal) : .exited(status))
+    }
+}
+
+/// Processes of one origin, at the moment when they were listed.
+package struct ProcessTree {
+    /// A credential plugin is a handful of processes; more than these are not looked for.
+    private static let processesMax = 256
+
+    private let processes: [ffwd_process]
+
+    init(root: Int32) {
+        guard root > 0 else {
+            processes = []
+            return
+        }
+        processes = unsafe Array(unsafeUninitializedCapacity: Self.processesMax) { memory, count in
+            count = unsafe Int(ffwd_list_tree(root, memory.baseAddress, Int32(memory.count)))
+        }
+    }
+
+    /// Those that are still there; a number may be somebody else's by now.
+    private var living: [ffwd_process] {
+        processes.filter { process in
+            var now = ffwd_process()
+            return unsafe ffwd_read_process(process.id, &now) == 1 && now.start == process.start
+                && now.is_alive == 1
+        }
+    }
+
+    package var isAlive: Bool { !living.isEmpty }
+
+    package func kill(_ signal: Int32) {
+        for process in living { CUV.kill(process.id, signal) }
     }
 }
 

@@ -136,6 +136,13 @@ internal import COpenSSL
             }
             ERR_clear_error()
         }
+        guard !Self.isEncrypted(identity.keyPEM) else {
+            throw .material(
+                what: isServer ? "the server key" : "the client key",
+                reason:
+                    "it is encrypted, and nobody is asked for a password (decrypt it: openssl pkey -in KEY -out PLAIN)"
+            )
+        }
         try unsafe withPEM(identity.keyPEM) { (bio) throws(TLSError) in
             // An encrypted key would make OpenSSL ask on the terminal: the callback refuses instead.
             guard let key = unsafe PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in 0 }, nil) else {
@@ -157,6 +164,13 @@ internal import COpenSSL
                 )
             }
         }
+    }
+
+    /// Whether a PEM text holds an encrypted key: of PKCS #8 (RFC 5958 §3), or of its forerunners (RFC 1421 §4.6.1.1).
+    private static func isEncrypted(_ pem: [UInt8]) -> Bool {
+        let text = String(decoding: pem, as: UTF8.self)
+        return text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+            || text.contains("Proc-Type: 4,ENCRYPTED")
     }
 
     private func withPEM(

@@ -66,7 +66,9 @@ struct ClusterFacts: CompletionFacts {
         _ type: Object.Type,
         at path: (ClusterAccess) -> APIPath
     ) -> Object? {
-        guard let access = try? ClusterAccess(loading: loader, flags: flags),
+        guard var access = try? ClusterAccess(loading: loader, flags: flags) else { return nil }
+        access.leaveUserAlone()
+        guard
             PathSegment.problem(of: access.namespace) == nil,
             let endpoint = try? UpstreamEndpoint(access: access), let loop = try? EventLoop()
         else { return nil }

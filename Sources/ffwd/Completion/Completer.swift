@@ -53,7 +53,8 @@ struct Completer {
     private func values(of option: String, _ head: String, _ beginning: String) -> Completions {
         let values: [String]
         switch option {
-        case "--kubeconfig", "--client-certificate", "--client-key", "--certificate-authority": return .files
+        case "--kubeconfig", "--kuberc", "--client-certificate", "--client-key", "--certificate-authority":
+            return .files
         case "--context": values = facts.contexts()
         case "--cluster": values = facts.clusters()
         case "--user": values = facts.users()

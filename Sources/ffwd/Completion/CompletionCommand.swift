@@ -61,11 +61,14 @@ enum CompletionCommand {
         // An option whose value is at the cursor says nothing yet.
         if case .value(_, "", _) = CommandWords(words, table: table).current { typed.removeLast() }
         let cluster = (try? PortForwardCommand.parse(typed))?.cluster
-        let loader = KubeconfigLoader(
+        var loader = KubeconfigLoader(
             explicitFile: cluster?.kubeconfig,
             environment: environment,
             currentDirectory: currentDirectory
         )
+        loader.explicitKuberc = cluster?.kuberc
+        // Nobody may be about to write into it.
+        loader.acceptsPipes = false
         return ClusterFacts(loader: loader, flags: cluster?.flags ?? ClusterFlags())
     }
 

@@ -168,13 +168,16 @@ import Testing
         try plugins.scene.finish()
     }
 
-    @Test(arguments: ["", "trap '' TERM"])
-    func `closing ends a plugin and its children, even those that do not want to`(first: String) throws {
+    @Test(arguments: [("", ""), ("trap '' TERM", ""), ("", "trap '' TERM")])
+    func `closing ends a plugin and its children, even those that do not want to`(
+        first: String,
+        second: String
+    ) throws {
         let plugins = try PluginScene()
         let pids = plugins.files.path + "/pids"
         let source = try plugins.source(
             plugins.script(
-                "\(first)\n(echo $$ > \(pids).new; sleep 61 & echo $! >> \(pids).new; mv \(pids).new \(pids); wait)"
+                "\(first)\n(echo $$ > \(pids).new; (\(second.isEmpty ? "true" : second); exec sleep 61) & echo $! >> \(pids).new; sleep 0.1; mv \(pids).new \(pids); wait)"
             )
         )
         _ = source.request(on: plugins.scene.loop) { _ in Issue.record("nobody is told") }
@@ -231,6 +234,30 @@ import Testing
             try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0)
         }
         return Set(links.filter { $0.hasPrefix("socket:") })
+    }
+
+    @Test func `a user who is to be left alone is neither asked nor told anything`() throws {
+        let plugins = try PluginScene()
+        let directory = plugins.files.path
+        let path = try plugins.printing(
+            #"{"token": "t"}"#,
+            after: "ls -l /proc/self/fd > \(directory)/descriptors"
+        )
+        func ask(mode: String) throws -> Result<IssuedCredential, KubeconfigError> {
+            var access = try plugins.access(path, mode: mode)
+            access.leaveUserAlone()
+            return try plugins.ask(CredentialSource(access.credential))
+        }
+        _ = try ask(mode: "IfAvailable").get()
+        let descriptors = try plugins.text("descriptors").split(separator: "\n")
+        #expect(descriptors.contains { $0.hasSuffix(" 0 -> /dev/null") })
+        #expect(descriptors.contains { $0.hasSuffix(" 2 -> /dev/null") })
+        guard case .failure(.execPlugin(.noTerminal)) = try ask(mode: "Always") else {
+            Issue.record("it would have to ask")
+            return
+        }
+        #expect(plugins.runCount == 1)
+        try plugins.scene.finish()
     }
 
     @Test func `a text with a zero byte starts nothing`() throws {
