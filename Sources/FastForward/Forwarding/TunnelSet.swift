@@ -40,6 +40,7 @@ package final class TunnelSet: Tunnel.Owner {
     private var usesChannels = false
     /// Why the first way was refused: it says more than the last one's reason.
     private var firstRefusal: UpstreamError?
+    private var spdyRefusal: UpstreamError?
     private let limits: TunnelLimits
     private var tunnels: [Tunnel] = []
     /// What is known of each of ``tunnels``; kept, so that no accept allocates.
@@ -207,6 +208,9 @@ package final class TunnelSet: Tunnel.Owner {
         }
         if !hasFoundWay, ways.count > 1, error.isWayRefused {
             firstRefusal = firstRefusal ?? error
+            if tunnel.way == .spdy, case .refused(let failure) = error, failure.status != nil {
+                spdyRefusal = error
+            }
             ways.removeFirst()
             openTunnel()
             return
@@ -218,8 +222,10 @@ package final class TunnelSet: Tunnel.Owner {
         if !isClosed { pauseBeforeReconnect(after: tunnel) }
     }
 
-    /// The reason to tell of several refused ways: the last one's if the API server gave it, else the first one's.
+    /// The reason to tell of several refused ways: what the API server said to the SPDY upgrade, as kubectl tells it;
+    /// else the last one's if the API server gave it, else the first one's.
     private func reason(last: UpstreamError) -> UpstreamError {
+        if let spdyRefusal { return spdyRefusal }
         if case .refused(let failure) = last, failure.status != nil { return last }
         return firstRefusal ?? last
     }
