@@ -142,6 +142,11 @@ final class Console {
         }
     }
 
+    /// Why an address could not be bound, as kubectl's run time words it.
+    private static func goReason(_ error: LoopError) -> String {
+        error.code == LoopError.addressNotAvailable ? "cannot assign requested address" : error.reason
+    }
+
     private static func listenText(
         localPort: UInt16,
         remotePort: UInt16,
@@ -149,7 +154,7 @@ final class Console {
     ) -> String {
         let causes = errors.map { address, error in
             "unable to create listener: Error listen \(address.isIPv6 ? "tcp6" : "tcp4") \(address): bind: "
-                + error.reason
+                + goReason(error)
         }
         var advice = ""
         if errors.contains(where: { $0.error.code == LoopError.addressInUse }) {

@@ -216,7 +216,9 @@ enum UsageError: Error, CustomStringConvertible {
                 + "\(MemorySize(bytes: TunnelLimits.memoryBytes(for: count.bounds.most)))"
                 + (count.bounds.most > 1 ? ", or fewer --tunnels" : "")
         case .podRunningTimeout(let error):
-            "error: \(error)\nSee '\(Invocation.current.command) --help' for help and examples"
+            // What kubectl's flag parser refuses begins with a capital.
+            (error == .notPositive ? "error" : "Error")
+                + ": \(error)\nSee '\(Invocation.current.command) --help' for help and examples"
         }
     }
 }

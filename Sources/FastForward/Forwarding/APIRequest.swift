@@ -7,6 +7,7 @@ package final class APIRequest: UpstreamConnection {
     }
 
     private let path: APIPath
+    private let accept: String
     private let limitBytes: Int
     private let begin: Instant
     private var handler: ((Result<Answer, UpstreamError>) -> Void)?
@@ -19,15 +20,19 @@ package final class APIRequest: UpstreamConnection {
 
     /// Starts the request; `handler` is called once, in a later turn.
     ///
-    /// - Parameter limitBytes: how long the body may be.
+    /// - Parameters:
+    ///   - accept: the forms of the answer that are understood.
+    ///   - limitBytes: how long the body may be.
     package init(
         loop: EventLoop,
         endpoint: UpstreamEndpoint,
         path: APIPath,
+        accept: String = "application/json",
         limitBytes: Int = APIObjects.bodyBytesMax,
         handler: @escaping (Result<Answer, UpstreamError>) -> Void
     ) {
         self.path = path
+        self.accept = accept
         self.limitBytes = limitBytes
         self.handler = handler
         begin = loop.now
@@ -42,7 +47,7 @@ package final class APIRequest: UpstreamConnection {
     package override func upstreamOpened() {
         do throws(UpstreamError) {
             var fields = requestFields
-            fields.append("Accept", "application/json")
+            fields.append("Accept", accept)
             fields.append("Connection", "close")
             try sendRequest(HTTPRequestHead(method: "GET", target: path.description, fields: fields))
         } catch {

@@ -248,27 +248,32 @@ package final class Forwarder {
             accepted: { [weak self] in self?.accepted($0) },
             closed: { [weak self] in self?.closed($0) }
         )
-        var fatal: [ForwardedListener.Failure] = []
-        for address in Self.sorted(request.addresses) {
-            if address == "localhost" {
-                let failures = ["127.0.0.1", "::1"].compactMap { listener.listen(on: $0) }
-                if failures.count == 2 { fatal += failures }
-            } else if let failure = listener.listen(on: address) {
-                fatal.append(failure)
-            }
+        var errors: [(address: SocketAddress, error: LoopError)] = []
+        var isFatal = false
+        // Of localhost's two addresses one is enough.
+        var spares = 0
+        var failedSpares = 0
+        for (ip, isSpare) in Self.places(request.addresses) {
+            if isSpare { spares += 1 }
+            guard let failure = listener.listen(on: ip) else { continue }
+            errors.append((failure.address, failure.error))
+            if isSpare { failedSpares += 1 } else { isFatal = true }
         }
-        guard fatal.isEmpty else {
+        guard !isFatal, spares == 0 || failedSpares < spares else {
             listener.close()
-            let errors = fatal.map { (address: $0.address, error: $0.error) }
             handler(.listenFailed(localPort: port.local, remotePort: port.remote, errors: errors))
             return
         }
         listeners.append(listener)
     }
 
-    private static func sorted(_ addresses: [String]) -> [String] {
-        var seen: Set<String> = []
-        return addresses.sorted().filter { seen.insert($0).inserted }
+    /// The addresses to listen on, each once, in the order of their texts; `isSpare`: it is one of `localhost`'s.
+    ///
+    /// Source: client-go `tools/portforward/portforward.go`, parseAddresses.
+    private static func places(_ addresses: [String]) -> [(ip: String, isSpare: Bool)] {
+        let named = Set(addresses).subtracting(["localhost"])
+        let all = addresses.contains("localhost") ? named.union(["127.0.0.1", "::1"]) : named
+        return all.sorted().map { ($0, !named.contains($0)) }
     }
 
     // MARK: Forwarding

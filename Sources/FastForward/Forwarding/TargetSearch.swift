@@ -2,6 +2,8 @@
 ///
 /// Theory of operation. A pod is got by its name. Of anything else the object is got, which says by its selector which
 /// pods are its own; they are listed, and the best is taken, or the first that a watch tells of (``PodSearch`` decides).
+/// A type that is not one of those that lead to pods is looked up in the server's discovery (``TypeSearch``), so that
+/// the user is told what is wrong with it.
 final class TargetSearch {
     /// What was found.
     struct Found {
@@ -19,6 +21,7 @@ final class TargetSearch {
     private var request: APIRequest?
     private var timer: LoopTimer?
     private var search: PodSearch
+    private var typeSearch: TypeSearch
     private var selector: PodSelector?
     private var service: Service?
 
@@ -38,29 +41,32 @@ final class TargetSearch {
         self.timeout = timeout
         self.handler = handler
         search = PodSearch(at: loop.now, timeout: timeout)
+        typeSearch = TypeSearch(for: target.typeText)
     }
 
     func start() {
-        let path: APIPath = .object(target.kind, target.name, namespace: namespace, at: endpoint.server)
-        let asked = APIFailure.Request(verb: "get", resource: target.kind.resourceName, name: target.name)
-        get(path, asked) { [weak self] body in
+        if let kind = target.kind { ask(for: kind) } else { perform(typeSearch.start()) }
+    }
+
+    private func ask(for kind: TargetKind) {
+        get(kind.type) { [weak self] body in
             guard let self else { return }
-            if self.target.kind == .pod {
+            if kind == .pod {
                 self.decode(Pod.self, body) { self.finish(.success(Found(pod: $0, service: nil))) }
             } else {
-                self.select(body)
+                self.select(kind, body)
             }
         }
     }
 
-    private func select(_ body: [UInt8]) {
+    private func select(_ kind: TargetKind, _ body: [UInt8]) {
         do throws(PodSelectorError) {
-            selector = try PodSelector(of: target.kind, body: body, namespace: namespace)
+            selector = try PodSelector(of: kind, body: body, namespace: namespace)
         } catch {
             finish(.failure(.target(error)))
             return
         }
-        guard target.kind == .service else {
+        guard kind == .service else {
             list()
             return
         }
@@ -69,6 +75,42 @@ final class TargetSearch {
             self.list()
         }
     }
+
+    // MARK: Types
+
+    private func perform(_ action: TypeSearch.Action) {
+        switch action {
+        case .failed: finish(.failure(.target(.noSuchType(target.typeText))))
+        case .found(let type):
+            if let kind = TargetKind(type) {
+                ask(for: kind)
+            } else {
+                // As kubectl, which first of all wants the object.
+                get(type) { [weak self] _ in self?.finish(.failure(.target(.hasNoPods(type)))) }
+            }
+        case .get(let segments):
+            request = APIRequest(
+                loop: loop,
+                endpoint: endpoint,
+                path: .discovery(segments, at: endpoint.server),
+                accept: TypeSearch.accept
+            ) { [weak self] result in
+                guard let self else { return }
+                switch result {
+                case .failure(let error): self.finish(.failure(.upstream(error)))
+                case .success(let answer) where answer.status == 401:
+                    let asked = APIFailure.Request(verb: "get", resource: "", name: "")
+                    self.finish(
+                        .failure(.api(APIFailure(httpStatus: 401, body: answer.body, request: asked)))
+                    )
+                case .success(let answer):
+                    self.perform(self.typeSearch.answered(answer.status == 200 ? answer.body : nil))
+                }
+            }
+        }
+    }
+
+    // MARK: Pods
 
     private func list() {
         guard let selector else { return }
@@ -122,14 +164,52 @@ final class TargetSearch {
         }
     }
 
-    private func get(_ path: APIPath, _ asked: APIFailure.Request, _ take: @escaping ([UInt8]) -> Void) {
+    // MARK: Requests
+
+    /// Gets the object of the target's name.
+    private func get(_ type: ResourceType, _ take: @escaping ([UInt8]) -> Void) {
+        let path: APIPath = .object(type, target.name, namespace: namespace, at: endpoint.server)
+        let asked = APIFailure.Request(verb: "get", resource: type.resourceName, name: target.name)
+        get(
+            path,
+            asked,
+            otherwise: { [weak self] in self?.explain($0, isNamespaced: type.isNamespaced) },
+            take
+        )
+    }
+
+    /// Says that the object is not there, or that its namespace is not (cli-runtime `resource/visitor.go`).
+    private func explain(_ failure: APIFailure, isNamespaced: Bool) {
+        guard failure.isObjectMissing, isNamespaced, namespace != "default" else {
+            finish(.failure(.api(failure)))
+            return
+        }
+        let asked = APIFailure.Request(verb: "get", resource: "namespaces", name: namespace)
+        let path: APIPath = .namespace(namespace, at: endpoint.server)
+        get(
+            path,
+            asked,
+            otherwise: { [weak self] in
+                self?.finish(.failure(.api($0.isObjectMissing ? $0 : failure)))
+            },
+            { [weak self] _ in self?.finish(.failure(.api(failure))) }
+        )
+    }
+
+    /// - Parameter refused: gets an answer that is not 200; nil: it ends the search.
+    private func get(
+        _ path: APIPath,
+        _ asked: APIFailure.Request,
+        otherwise refused: ((APIFailure) -> Void)? = nil,
+        _ take: @escaping ([UInt8]) -> Void
+    ) {
         request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] result in
             switch result {
             case .failure(let error):
                 self?.finish(.failure(.upstream(error)))
             case .success(let answer) where answer.status != 200:
                 let failure = APIFailure(httpStatus: answer.status, body: answer.body, request: asked)
-                self?.finish(.failure(.api(failure)))
+                if let refused { refused(failure) } else { self?.finish(.failure(.api(failure))) }
             case .success(let answer):
                 take(answer.body)
             }

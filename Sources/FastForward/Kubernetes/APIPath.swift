@@ -35,23 +35,23 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
         return APIPath(server, ["api", "v1", "namespaces", namespace, "pods"], query: query)
     }
 
-    /// One object of a kind that leads to pods.
+    /// One object.
     package static func object(
-        _ kind: TargetKind,
+        _ type: ResourceType,
         _ name: String,
         namespace: String,
         at server: ServerURL
     ) -> APIPath {
-        APIPath(server, collection(of: kind, namespace: namespace) + [name])
+        APIPath(server, collection(of: type, namespace: namespace) + [name])
     }
 
-    /// All objects of a kind that leads to pods, in a namespace.
+    /// All objects of a type, in a namespace.
     package static func objects(
-        _ kind: TargetKind,
+        _ type: ResourceType,
         namespace: String,
         at server: ServerURL
     ) -> APIPath {
-        APIPath(server, collection(of: kind, namespace: namespace))
+        APIPath(server, collection(of: type, namespace: namespace))
     }
 
     /// All namespaces.
@@ -59,10 +59,19 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
         APIPath(server, ["api", "v1", "namespaces"])
     }
 
-    private static func collection(of kind: TargetKind, namespace: String) -> [String] {
-        let type = kind.type
+    /// One namespace, as an object.
+    package static func namespace(_ name: String, at server: ServerURL) -> APIPath {
+        APIPath(server, ["api", "v1", "namespaces", name])
+    }
+
+    /// A part of discovery.
+    package static func discovery(_ segments: [String], at server: ServerURL) -> APIPath {
+        APIPath(server, segments)
+    }
+
+    private static func collection(of type: ResourceType, namespace: String) -> [String] {
         let root = type.group.isEmpty ? ["api", type.version] : ["apis", type.group, type.version]
-        return root + ["namespaces", namespace, type.plural]
+        return root + (type.isNamespaced ? ["namespaces", namespace] : []) + [type.plural]
     }
 
     /// The changes of the pods that `labelSelector` chooses, from `resourceVersion` on (of the list before).

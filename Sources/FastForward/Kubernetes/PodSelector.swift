@@ -1,6 +1,10 @@
 /// Why an object does not say which pods are its own; the texts are kubectl's.
 package enum PodSelectorError: Error, Equatable, CustomStringConvertible {
     case unreadable(APIObjectError)
+    /// The server has no such type; as it was typed.
+    case noSuchType(String)
+    /// Objects of this type do not lead to pods.
+    case hasNoPods(ResourceType)
     case serviceWithoutSelector(name: String)
     /// What is wrong with the selector.
     case invalid(kind: String, problem: String)
@@ -8,6 +12,15 @@ package enum PodSelectorError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .unreadable(let error): "\(error)"
+        case .noSuchType(let text):
+            "the server doesn't have a resource type \"\(String(text.prefix { $0 != "." }).escapedForTerminal())\""
+        case .hasNoPods(let type) where type.isBuiltIn:
+            "cannot attach to *\(type.goName): selector for *\(type.goName) not implemented"
+        case .hasNoPods(let type):
+            // kubectl's words for types that it was not built with.
+            "no kind \"\(type.kind.escapedForTerminal())\" is registered for version "
+                + "\"\(type.group.escapedForTerminal())/\(type.version.escapedForTerminal())\" in scheme "
+                + "\"k8s.io/client-go/kubernetes/scheme/register.go:83\""
         case .serviceWithoutSelector(let name):
             "cannot attach to *v1.Service: invalid service '\(name.escapedForTerminal())': "
                 + "Service is defined without a selector"
@@ -15,6 +28,11 @@ package enum PodSelectorError: Error, Equatable, CustomStringConvertible {
             "cannot attach to *v1.\(kind): invalid label selector: \(problem.escapedForTerminal())"
         }
     }
+}
+
+extension ResourceType {
+    /// Such as `v1.ConfigMap`.
+    fileprivate var goName: String { "\(version.escapedForTerminal()).\(kind.escapedForTerminal())" }
 }
 
 /// Which pods belong to a service, a deployment and the like.

@@ -3,11 +3,6 @@ package enum TargetArgumentError: Error, Equatable, CustomStringConvertible {
     case manySlashes
     case incomplete
     case badName(String, problem: String)
-    case noSuchType(String)
-    /// A type of the API that does not lead to pods.
-    case hasNoPods(kind: String, version: String)
-    /// The target is no pod, where only a pod will do.
-    case isNoPod(type: String, name: String)
 
     package var description: String {
         switch self {
@@ -15,19 +10,16 @@ package enum TargetArgumentError: Error, Equatable, CustomStringConvertible {
         case .incomplete: "arguments in resource/name form must have a single resource and name"
         case .badName(let name, let problem):
             "invalid resource name \"\(name.escapedForTerminal())\": [\(problem)]"
-        case .noSuchType(let type): "the server doesn't have a resource type \"\(type.escapedForTerminal())\""
-        case .hasNoPods(let kind, let version):
-            "cannot attach to *\(version).\(kind): selector for *\(version).\(kind) not implemented"
-        case .isNoPod(let type, let name):
-            "\(type)/\(name.escapedForTerminal()): ffwd forwards to pods only for now "
-                + "(name one of its pods: pod/NAME)"
         }
     }
 }
 
 /// What the user wants to reach: `pod/web-0`, `web-0`, `svc/web`, `deployments.apps/web`.
 package struct TargetArgument: Hashable, Sendable {
-    package let kind: TargetKind
+    /// nil: the type is none of these; only the server can tell what is wrong with it.
+    package let kind: TargetKind?
+    /// The type as it was typed.
+    package let typeText: String
     package let name: String
 
     /// Parses an argument as kubectl does (cli-runtime `resource/builder.go`, SplitResourceTypeName).
@@ -37,15 +29,10 @@ package struct TargetArgument: Hashable, Sendable {
         let name = pieces.count == 1 ? text : String(pieces[1])
         let type = pieces.count == 1 ? "pod" : pieces[0]
         guard !name.isEmpty, !type.isEmpty, !type.contains(",") else { throw .incomplete }
-        kind = try TargetKind(type)
         if let problem = PathSegment.problem(of: name) { throw .badName(name, problem: problem) }
+        kind = TargetKind(type)
+        typeText = String(type)
         self.name = name
-    }
-
-    /// The name of the pod meant; throws where the target is of another kind.
-    package func podName() throws(TargetArgumentError) -> String {
-        guard kind == .pod else { throw .isNoPod(type: kind.type.plural, name: name) }
-        return name
     }
 }
 

@@ -1,5 +1,8 @@
 /// The kinds of objects that lead to pods, and so can be forwarded to.
 ///
+/// kubectl asks the server's discovery for every type. These are eight, all built in and of one version since years,
+/// so a table answers for them without a round trip.
+///
 /// Source: kubectl `pkg/polymorphichelpers/helpers.go`, SelectorsForObject.
 package enum TargetKind: Hashable, Sendable, CaseIterable {
     case pod
@@ -11,7 +14,7 @@ package enum TargetKind: Hashable, Sendable, CaseIterable {
     case daemonSet
     case job
 
-    var type: ResourceType {
+    package var type: ResourceType {
         switch self {
         case .pod: ResourceType("pods", "Pod", ["po"])
         case .service: ResourceType("services", "Service", ["svc"])
@@ -31,17 +34,21 @@ package enum TargetKind: Hashable, Sendable, CaseIterable {
     package var pluralName: String { type.plural }
 
     /// For an ``APIFailure/Request``: `services`, `deployments.apps`.
-    package var resourceName: String { type.group.isEmpty ? type.plural : "\(type.plural).\(type.group)" }
+    package var resourceName: String { type.resourceName }
 
-    /// Reads the TYPE of a TYPE/NAME argument.
-    init(_ text: Substring) throws(TargetArgumentError) {
-        if let kind = Self.allCases.first(where: { $0.type.isMeant(by: text) }) {
-            self = kind
-            return
-        }
-        if let type = ResourceType.withoutPods.first(where: { $0.isMeant(by: text) }) {
-            throw .hasNoPods(kind: type.kind, version: type.version)
-        }
-        throw .noSuchType(String(text.prefix { $0 != "." }))
+    /// The kind that the TYPE of a TYPE/NAME argument means; nil: none of these.
+    init?(_ text: Substring) {
+        guard let kind = Self.allCases.first(where: { $0.type.match(text) != nil }) else { return nil }
+        self = kind
+    }
+
+    /// The kind of a type that discovery found; nil: none of these.
+    package init?(_ type: ResourceType) {
+        guard
+            let kind = Self.allCases.first(where: {
+                $0.type.plural == type.plural && $0.type.group == type.group
+            })
+        else { return nil }
+        self = kind
     }
 }

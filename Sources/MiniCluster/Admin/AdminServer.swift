@@ -5,7 +5,8 @@ import FastForward
 ///     GET  /stats
 ///     POST /cut?tunnel=all&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
 ///          /answer?status=normal|401|500|garbage|hang
-///          /create?pod=NAME&labels=app=web,tier=x      /delete?pod=NAME      /ready?pod=NAME&on=0
+///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting      /delete?pod=NAME
+///          /ready?pod=NAME&on=0
 ///          /frames?bytes=N (the most payload in a frame; without bytes: no limit)
 ///          /phase?pod=NAME&phase=Pending|Running|Succeeded|Failed
 ///          /rotate (new tokens; the old ones get 401)   /rotate?seconds=N (the new ones too, after so long)
@@ -113,7 +114,7 @@ private final class AdminConnection: TransportOwner {
             pod.setReady(isOn)
             cluster.store.update(pod)
         case "/create":
-            guard pod == nil, let name = query["pod"], create(name, in: namespace, query["labels"]) else {
+            guard pod == nil, let name = query["pod"], create(name, in: namespace, query) else {
                 return .text(400, "Bad Request", "pod: a name that is free\n")
             }
         case "/rotate":
@@ -125,12 +126,13 @@ private final class AdminConnection: TransportOwner {
         return .text(200, "OK", "done\n")
     }
 
-    private func create(_ name: String, in namespace: String, _ labels: String?) -> Bool {
-        let pairs = (labels ?? "app=demo").split(separator: ",").map { $0.split(separator: "=") }
+    private func create(_ name: String, in namespace: String, _ query: [String: String]) -> Bool {
+        let pairs = (query["labels"] ?? "app=demo").split(separator: ",").map { $0.split(separator: "=") }
         let declaration = PodDeclaration(
             name: name,
             namespace: namespace,
             labels: pairs.filter { $0.count == 2 }.map { (String($0[0]), String($0[1])) },
+            life: query["life"] == "starting" ? .starting : .running,
             ageSeconds: 0,
             readySeconds: 0
         )

@@ -29,7 +29,7 @@ struct ClusterFacts: CompletionFacts {
 
     func objects(of kind: TargetKind) -> [Choice] {
         let list = get(ObjectList.self) { access in
-            .objects(kind, namespace: access.namespace, at: access.server)
+            .objects(kind.type, namespace: access.namespace, at: access.server)
         }
         return (list?.items ?? []).map { object in
             // Of a pod that runs there is nothing to say.
@@ -39,10 +39,11 @@ struct ClusterFacts: CompletionFacts {
     }
 
     func ports(of target: TargetArgument) -> [DeclaredPort] {
+        guard let kind = target.kind else { return [] }
         let path = { (access: ClusterAccess) -> APIPath in
-            .object(target.kind, target.name, namespace: access.namespace, at: access.server)
+            .object(kind.type, target.name, namespace: access.namespace, at: access.server)
         }
-        switch target.kind {
+        switch kind {
         case .pod:
             return Self.declared(get(Pod.self, at: path)?.ports ?? [])
         case .service:

@@ -7,10 +7,10 @@ import Testing
     func `a pod can be named in these ways`(text: String) throws {
         let target = try TargetArgument(text)
         #expect(target.kind == .pod)
-        #expect(try target.podName() == "web-0")
+        #expect(target.name == "web-0")
     }
 
-    /// Recorded from kubectl 1.32.4, but for the last two.
+    /// Recorded from kubectl 1.32.4.
     @Test(
         arguments: [
             ("pod/echo/x", "arguments in resource/name form may not have more than one slash"),
@@ -21,11 +21,10 @@ import Testing
             ("pod/..", "invalid resource name \"..\": [may not be '..']"),
             ("pod/a%b", "invalid resource name \"a%b\": [may not contain '%']"),
             ("", "arguments in resource/name form must have a single resource and name"),
-            ("svc/web", "services/web: ffwd forwards to pods only for now (name one of its pods: pod/NAME)"),
         ]
     )
     func `other targets are refused`(text: String, problem: String) {
-        let error = #expect(throws: TargetArgumentError.self) { _ = try TargetArgument(text).podName() }
+        let error = #expect(throws: TargetArgumentError.self) { _ = try TargetArgument(text) }
         #expect(error?.description == problem)
     }
 

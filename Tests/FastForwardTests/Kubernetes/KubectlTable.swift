@@ -190,15 +190,17 @@ struct KubectlReplay {
             return
         }
         try describe(access, &outcome)
+        let type = try target.kind?.type ?? Self.discover(target.typeText)
         let place = APIPath.object(
-            target.kind,
+            type,
             target.name,
             namespace: access.namespace,
             at: access.server
         )
         outcome.path = place.description
         guard let body = row.objects?[place.description] else { return }
-        try search(target, ports, try JSONEncoder().encode(body), access, timeout, &outcome)
+        guard let kind = TargetKind(type) else { throw PodSelectorError.hasNoPods(type) }
+        try search(kind, ports, try JSONEncoder().encode(body), access, timeout, &outcome)
     }
 
     private func describe(_ access: ClusterAccess, _ outcome: inout KubectlRow.Outcome) throws {
@@ -237,15 +239,22 @@ struct KubectlReplay {
         cache.finished(try ExecCredential(output: [UInt8](output), of: plugin))
     }
 
+    private static func discover(_ text: String) throws -> ResourceType {
+        guard let type = try RecordedDiscovery.type(meantBy: text) else {
+            throw PodSelectorError.noSuchType(text)
+        }
+        return type
+    }
+
     private func search(
-        _ target: TargetArgument,
+        _ kind: TargetKind,
         _ ports: [PortArgument],
         _ body: Data,
         _ access: ClusterAccess,
         _ timeout: TimeSpan,
         _ outcome: inout KubectlRow.Outcome
     ) throws {
-        let selector = try PodSelector(of: target.kind, body: [UInt8](body), namespace: access.namespace)
+        let selector = try PodSelector(of: kind, body: [UInt8](body), namespace: access.namespace)
         outcome.labelSelector = selector.labelSelector
         func pod(_ value: JSONValue) throws -> Pod {
             try APIObjects.decode(Pod.self, from: [UInt8](JSONEncoder().encode(value)))
@@ -263,7 +272,7 @@ struct KubectlReplay {
         switch action {
         case .found(let pod):
             // kubectl resolves the ports before it looks at the pod again.
-            if target.kind == .service {
+            if kind == .service {
                 let service = try APIObjects.decode(Service.self, from: [UInt8](body))
                 _ = try PortArgument.resolve(ports, against: service, at: pod)
             }

@@ -29,10 +29,6 @@ import Testing
         "proxy-url that is a word": outcome(
             error: badProxy("unsupported scheme \"\", must be http, https, or socks5")
         ),
-        // kubectl asks for the object first, and would say that it is not there.
-        "type: cronjob": outcome(error: withoutPods("CronJob")),
-        "type: endpointslices": outcome(error: withoutPods("EndpointSlice")),
-        "type: cm": outcome(error: withoutPods("ConfigMap")),
         // What cannot be a port is refused before the service is asked for.
         "target: ports: 0": outcome(error: "error: remote port must be > 0"),
         "target: ports: 70000": outcome(
@@ -44,10 +40,6 @@ import Testing
 
     private static func badProxy(_ problem: String) -> String {
         "error: invalid 'proxy-url' for cluster \"c\": \(problem)"
-    }
-
-    private static func withoutPods(_ kind: String) -> String {
-        "error: cannot attach to *v1.\(kind): selector for *v1.\(kind) not implemented"
     }
 
     private static func outcome(

@@ -45,50 +45,6 @@ import Testing
         #expect(list.metadata?.resourceVersion == "2980")
     }
 
-    /// The table stands for what an API server would say.
-    @Test func `the types are those of a real server's discovery`() throws {
-        struct Discovery: Decodable {
-            struct Item: Decodable {
-                struct Metadata: Decodable { var name: String? }
-                struct Version: Decodable {
-                    struct Resource: Decodable {
-                        struct Kind: Decodable { var kind: String }
-                        var resource: String
-                        var responseKind: Kind?
-                        var singularResource: String
-                        var shortNames: [String]?
-                    }
-                    var version: String
-                    var resources: [Resource]
-                }
-                var metadata: Metadata
-                var versions: [Version]
-            }
-            var items: [Item]
-        }
-        let discovery = try APIObjects.decode(Discovery.self, from: answer("http-discovery.bin").body)
-        var real: [String: ResourceType] = [:]
-        for item in discovery.items {
-            guard let version = item.versions.first else { continue }
-            for resource in version.resources {
-                let group = item.metadata.name ?? ""
-                let type = ResourceType(
-                    resource.resource,
-                    resource.responseKind?.kind ?? "",
-                    resource.shortNames ?? [],
-                    group: group,
-                    version: version.version
-                )
-                #expect(resource.singularResource == type.kind.lowercased())
-                real["\(resource.resource).\(group)"] = type
-            }
-        }
-        let ours = TargetKind.allCases.map(\.type) + ResourceType.withoutPods
-        for type in ours where !type.group.isEmpty { #expect(real["\(type.plural).\(type.group)"] == type) }
-        let names = ours.map { "\($0.plural).\($0.group)" }
-        #expect(Set(names).count == names.count)
-    }
-
     private static let service = """
         {"metadata": {"name": "x"}, "spec": {"clusterIP": "10.0.0.1", "ports": [
           {"name": "http", "port": 80, "targetPort": "web"}, {"name": "plain", "port": 81, "targetPort": 9090},
