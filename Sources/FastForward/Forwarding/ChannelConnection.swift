@@ -12,7 +12,8 @@ package final class ChannelConnection: Carrier, TurnWork {
     private let pod: String
     private let keys: RandomKeys
     private let reportFailure: (ConnectionFailure) -> Void
-    private let reportEnd: (ChannelConnection) -> Void
+    private let reportOpened: () -> Void
+    private let reportEnd: () -> Void
     private var answer: UpgradeAnswer
     private var core = ChannelCore()
     private var local: LocalConnection?
@@ -24,6 +25,7 @@ package final class ChannelConnection: Carrier, TurnWork {
     /// - Parameters:
     ///   - path: with the port in its query.
     ///   - reportFailure: gets the reason where the connection fails.
+    ///   - reportOpened: called when the client is carried.
     ///   - reportEnd: called once.
     init(
         loop: EventLoop,
@@ -33,7 +35,8 @@ package final class ChannelConnection: Carrier, TurnWork {
         keys: RandomKeys,
         local: LocalConnection,
         reportFailure: @escaping (ConnectionFailure) -> Void,
-        reportEnd: @escaping (ChannelConnection) -> Void
+        reportOpened: @escaping () -> Void,
+        reportEnd: @escaping () -> Void
     ) {
         let key = Digests.randomWebSocketKey()
         upgrade = TunnelUpgrade(
@@ -47,6 +50,7 @@ package final class ChannelConnection: Carrier, TurnWork {
         self.keys = keys
         self.local = local
         self.reportFailure = reportFailure
+        self.reportOpened = reportOpened
         self.reportEnd = reportEnd
         super.init(loop: loop, endpoint: endpoint)
     }
@@ -76,6 +80,7 @@ package final class ChannelConnection: Carrier, TurnWork {
                 core = ChannelCore(form: answer.channelForm)
                 openTimeoutSatisfied()
                 local?.attach(self, slot: 0)
+                reportOpened()
             }
         } catch {
             if !isTriedAgain(error) { over(.reported("\(error)")) }
@@ -256,6 +261,6 @@ package final class ChannelConnection: Carrier, TurnWork {
             closeUpstream()
         }
         staging = nil
-        reportEnd(self)
+        reportEnd()
     }
 }

@@ -31,10 +31,10 @@ package final class TunnelSet: Tunnel.Owner {
     private let keys: RandomKeys
     private let handler: (Event) -> Void
     private var way: WayChoice
-    /// The connections that have a WebSocket of their own, where no tunnel can be had.
-    private var channels: [ObjectIdentifier: ChannelConnection] = [:]
+    /// Instead of tunnels, where none can be had.
+    private var channels: ChannelSet?
     /// Whether each connection has an upstream connection of its own.
-    private(set) var usesChannels = false
+    var usesChannels: Bool { channels != nil }
     private let limits: TunnelLimits
     /// How long accepted clients wait for a tunnel.
     private let hold: TimeSpan
@@ -97,11 +97,11 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Gives a connection to a tunnel, or lets it wait for one.
     func place(_ local: LocalConnection) {
-        guard !usesChannels else {
-            openChannel(for: local)
+        guard let port = local.port, !local.isClosing else { return }
+        if let channels {
+            channels.place(local)
             return
         }
-        guard let port = local.port, !local.isClosing else { return }
         closeRetired()
         let choice = TunnelChoice(
             for: port.remote,
@@ -123,25 +123,6 @@ package final class TunnelSet: Tunnel.Owner {
         candidates.removeAll(keepingCapacity: true)
         for tunnel in tunnels { candidates.append(tunnel.candidate) }
         return candidates
-    }
-
-    private func openChannel(for local: LocalConnection) {
-        guard let port = local.port, !local.isClosing else { return }
-        let (localPort, remotePort) = (port.local, port.remote)
-        let channel = ChannelConnection(
-            loop: loop,
-            endpoint: endpoint,
-            path: .portForward(pod: pod, namespace: namespace, ports: [remotePort], at: endpoint.server),
-            pod: pod,
-            keys: keys,
-            local: local,
-            reportFailure: { [weak self] in
-                self?.connectionFailed(local: localPort, remote: remotePort, $0)
-            },
-            reportEnd: { [weak self] in self?.channels[ObjectIdentifier($0)] = nil }
-        )
-        channels[ObjectIdentifier(channel)] = channel
-        channel.openUpstream()
     }
 
     private func wait(_ local: LocalConnection) {
@@ -192,7 +173,7 @@ package final class TunnelSet: Tunnel.Owner {
         endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
-        if !usesChannels, tunnels.count < limits.tunnels.least { openTunnel() }
+        if tunnels.count < limits.tunnels.least { openTunnel() }
         if timer?.deadline == nil { scheduleTimer() }
     }
 
@@ -221,8 +202,7 @@ package final class TunnelSet: Tunnel.Owner {
         guard !isClosed else { return }
         if tunnel.way == .channels, case .refused(let failure) = error, failure.asksForPorts {
             // The probe, which names no port, so that no pod notices it, was answered as it should be.
-            usesChannels = true
-            tunnelOpened(tunnel)
+            useChannels()
             return
         }
         let openSpan = tunnel.hasBeenOpen ? tunnel.openSpan : nil
@@ -245,6 +225,23 @@ package final class TunnelSet: Tunnel.Owner {
         waiting.append(Waiting(local: local, since: loop.now))
     }
 
+    /// There are no tunnels from now on.
+    private func useChannels() {
+        let (endpoint, pod, namespace) = (endpoint, pod, namespace)
+        channels = ChannelSet(
+            loop: loop,
+            endpoint: endpoint,
+            path: { .portForward(pod: pod, namespace: namespace, ports: [$0], at: endpoint.server) },
+            pod: pod,
+            keys: keys,
+            reportFailure: { [weak self] in self?.connectionFailed(local: $0, remote: $1, $2) }
+        )
+        timer?.cancel()
+        way.worked()
+        handler(.opened)
+        placeWaiting()
+    }
+
     func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure) {
         handler(.connectionFailed(local: local, remote: remote, failure))
     }
@@ -254,6 +251,7 @@ package final class TunnelSet: Tunnel.Owner {
     private var hasTunnel: Bool { tunnels.contains { $0.isOpen || $0.isOpening } }
 
     private func scheduleTimer() {
+        guard channels == nil else { return }
         var next: Instant?
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
         if !hasTunnel { consider(reconnect.nextAttempt ?? loop.now) }
@@ -309,7 +307,7 @@ package final class TunnelSet: Tunnel.Owner {
         waiting = []
         for tunnel in tunnels { tunnel.close() }
         tunnels = []
-        for channel in channels.values { channel.close() }
-        channels = [:]
+        channels?.close()
+        channels = nil
     }
 }

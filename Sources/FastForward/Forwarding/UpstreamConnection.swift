@@ -32,7 +32,7 @@ package class UpstreamConnection: TransportOwner {
     package let endpoint: UpstreamEndpoint
     private var phase = Phase.idle
     private var lookup: NameLookup?
-    private var addresses: [SocketAddress] = []
+    private var race: ConnectRace?
     private var link: OwnedTransport?
     private var leg: ProxyLeg?
     private var tls: TLSSession?
@@ -199,40 +199,18 @@ package class UpstreamConnection: TransportOwner {
 
     private final func connect(to addresses: [SocketAddress]) {
         phase = .connecting
-        self.addresses = addresses
-        connectToNext(after: nil)
-    }
-
-    /// Tries the next address; the last one's error is the connection's.
-    private final func connectToNext(after failure: LoopError?) {
-        guard !addresses.isEmpty else {
-            if let failure { end(networkError(failure)) }
-            return
-        }
-        let address = addresses.removeFirst()
-        let link = OwnedTransport(loop: loop)
-        link.owner = self
-        self.link = link
-        do throws(LoopError) {
-            try link.connect(to: address)
-        } catch {
-            abandonLink()
-            guard addresses.isEmpty else {
-                connectToNext(after: error)
-                return
+        race = ConnectRace(loop: loop, addresses: addresses) { result in
+            self.race = nil
+            switch result {
+            case .success(let link): self.connected(link)
+            case .failure(let error): self.end(self.networkError(error))
             }
-            endLater(networkError(error))
         }
     }
 
-    package final func connected(_ error: LoopError?) {
-        guard let link else { return }
-        if let error {
-            abandonLink()
-            connectToNext(after: error)
-            return
-        }
-        addresses = []
+    private final func connected(_ link: OwnedTransport) {
+        self.link = link
+        link.owner = self
         link.setOptions(noDelay: true, keepAliveSeconds: Self.keepAliveSeconds)
         if let proxy = endpoint.proxy {
             startPassing(proxy, link)
@@ -501,6 +479,8 @@ package class UpstreamConnection: TransportOwner {
         preparation = nil
         lookup?.cancel()
         lookup = nil
+        race?.cancel()
+        race = nil
         abandonLink()
         leg = nil
         tls = nil

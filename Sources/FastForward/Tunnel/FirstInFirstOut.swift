@@ -9,6 +9,7 @@ struct FirstInFirstOut<Element> {
     private var head = 0
 
     var isEmpty: Bool { head == items.count }
+    var count: Int { items.count - head }
     var first: Element? { head < items.count ? items[head] : nil }
 
     mutating func push(_ element: Element) { items.append(element) }

@@ -65,5 +65,59 @@ extension Integration {
                 #expect(try bystander.receive(5) == Array("after".utf8))
             }
         }
+
+        /// A hundred upgrades that the server lets hang, more than are opened at a time.
+        @Test func `upgrades that hang hold up nobody else`() throws {
+            let kind = ClusterKind.goPeer(.containerd).by(.channels)
+            try Scenario.run(kind, within: .seconds(30)) { scenario in
+                let forward = try scenario.forward(7000)
+                try scenario.cluster.admin("POST", "/admin/hold?count=100")
+                let hanging = try (0..<100).map { _ in try scenario.connect(to: forward[7000]) }
+                // Behind the one that asked whether there are channels at all.
+                try scenario.poll(for: "the upgrades to hang") {
+                    try scenario.cluster.upgradeCount(.channels) == 1 + 100
+                }
+                // Well before the hanging ones are given up.
+                let others = try scenario.load(
+                    "echo",
+                    on: forward[7000],
+                    "--connections",
+                    "50",
+                    "--timeout",
+                    "6s"
+                )
+                #expect(others.counts == ["complete": 50], "\(others)")
+                try scenario.cluster.admin("POST", "/admin/thaw")
+                for client in hanging { try client.send("x") }
+                for client in hanging { #expect(try client.receive(1) == Array("x".utf8)) }
+                #expect(forward.process.errors.text.isEmpty)
+            }
+        }
+
+        @Test(arguments: [ProxyKind.http, .https, .socks])
+        func `hundreds of WebSockets pass a proxy, each on a connection of its own`(proxyKind: ProxyKind)
+            throws
+        {
+            let kind = ClusterKind.goPeer(.containerd).by(.channels)
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let proxy = try Proxy(proxyKind, in: scenario, rules: "MaxClients 1000")
+                let kubeconfig = try scenario.cluster.kubeconfig(
+                    proxy: proxy.url(),
+                    trusting: proxy.authorityPEM
+                )
+                let forward = try scenario.forward(7000, kubeconfig: kubeconfig)
+                let report = try scenario.load(
+                    "echo",
+                    on: forward[7000],
+                    "--connections",
+                    "300",
+                    "--bytes",
+                    "20000"
+                )
+                #expect(report.counts == ["complete": 300], "\(report)")
+                #expect(try scenario.cluster.mostOpening() <= 200)
+                #expect(forward.process.errors.text.isEmpty)
+            }
+        }
     }
 }

@@ -204,6 +204,21 @@ extension Integration {
             ),
             Answer(
                 scheme: "http",
+                text: "HTTP/1.1 200 OK\r\nX: " + String(repeating: "x", count: 1 << 20),
+                line: "is no HTTP proxy: "
+            ),
+            Answer(
+                scheme: "http",
+                text: "HTTP/1.1 500 Oh\r\n\r\n" + String(repeating: "x", count: 1 << 20),
+                line: "did not connect: 500 Oh"
+            ),
+            Answer(
+                scheme: "socks5",
+                text: "\u{5}\u{0}\u{5}\u{0}\u{0}\u{9}",
+                line: "answered with an address of the unknown type 9"
+            ),
+            Answer(
+                scheme: "http",
                 text: "",
                 line: "ended the connection without an answer (check its URL's scheme and port)"
             ),

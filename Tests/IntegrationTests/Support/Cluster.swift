@@ -143,6 +143,9 @@ final class Cluster {
         }
     }
 
+    /// How many connections the Go peer had at once that waited for their first answer.
+    func mostOpening() throws -> Int { try statistic("mostOpening") }
+
     /// How many connections to the pod are open.
     func liveConnectionCount() throws -> Int {
         switch kind.server {

@@ -122,9 +122,10 @@ extension Cluster {
     /// A kubeconfig like the cluster's own, by way of a proxy.
     ///
     /// - Parameters:
+    ///   - url: the proxy's; nil: what the environment says.
     ///   - server: nil: the cluster's own URL. The certificate is looked for by the cluster's own name all the same.
     ///   - authorityPEM: whom to trust besides.
-    func kubeconfig(proxy url: String, server: String? = nil, trusting authorityPEM: String? = nil) throws
+    func kubeconfig(proxy url: String?, server: String? = nil, trusting authorityPEM: String? = nil) throws
         -> String
     {
         var lines = try String(contentsOfFile: kubeconfig, encoding: .utf8).components(separatedBy: "\n")
@@ -133,8 +134,8 @@ extension Cluster {
             let field = line.dropFirst(indentation.count)
             if field.hasPrefix("server: ") {
                 lines[index] =
-                    "\(indentation)server: \(server ?? self.url)\n\(indentation)tls-server-name: 127.0.0.1\n"
-                    + "\(indentation)proxy-url: \"\(url)\""
+                    "\(indentation)server: \(server ?? self.url)\n\(indentation)tls-server-name: 127.0.0.1"
+                if let url { lines[index] += "\n\(indentation)proxy-url: \"\(url)\"" }
             }
             let key = "certificate-authority-data: "
             if let authorityPEM, field.hasPrefix(key) {

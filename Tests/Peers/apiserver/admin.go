@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strconv"
 )
 
 // adminHandler serves the switches of the tests, in plain HTTP on loopback.
@@ -12,6 +13,7 @@ import (
 //	POST /admin/cut?how=fin|rst                ends every tunnel and WebSocket in the middle of a frame
 //	POST /admin/blackhole                      loses all that comes for the tunnels and WebSockets of now
 //	POST /admin/freeze?what=tunnels|api|all    answers nothing any more, closes nothing
+//	POST /admin/hold?count=N                   lets the next N upgrades wait
 //	POST /admin/thaw                           goes on
 //	POST /admin/spoil                          makes the next text message of channels one that is no base64
 func adminHandler(s *state) http.Handler {
@@ -23,8 +25,8 @@ func adminHandler(s *state) http.Handler {
 			"tunnelsOpened": s.tunnelsOpened.Load(), "pairsOpened": s.pairsOpened.Load(),
 			"pairsFailed": s.pairsFailed.Load(), "dialsFailed": s.dialsFailed.Load(),
 			"tunnelUpgrades": s.upgrades("tunnel"), "spdyUpgrades": s.upgrades("spdy"),
-			"channelsUpgrades": s.upgrades("channels"),
-			"goroutines":       runtime.NumGoroutine(),
+			"channelsUpgrades": s.upgrades("channels"), "mostOpening": s.mostOpening(),
+			"goroutines": runtime.NumGoroutine(),
 		})
 	})
 	mux.HandleFunc("/admin/cut", onPost(func(response http.ResponseWriter, request *http.Request) {
@@ -58,9 +60,20 @@ func adminHandler(s *state) http.Handler {
 		}
 		fmt.Fprintln(response, "frozen")
 	}))
+	mux.HandleFunc("/admin/hold", onPost(func(response http.ResponseWriter, request *http.Request) {
+		count, err := strconv.ParseInt(request.URL.Query().Get("count"), 10, 64)
+		if err != nil {
+			http.Error(response, "count=N", http.StatusBadRequest)
+			return
+		}
+		s.heldGate.shut()
+		s.held.Store(count)
+		fmt.Fprintln(response, "held")
+	}))
 	mux.HandleFunc("/admin/thaw", onPost(func(response http.ResponseWriter, request *http.Request) {
 		s.tunnelGate.open()
 		s.apiGate.open()
+		s.heldGate.open()
 		fmt.Fprintln(response, "thawed")
 	}))
 	mux.HandleFunc("/admin/spoil", onPost(func(response http.ResponseWriter, request *http.Request) {

@@ -180,6 +180,7 @@ func (server *apiServer) portForward(
 			object{"name": name, "kind": "pods"})
 		return
 	}
+	server.state.holdUpgrade()
 	server.upgrade(response, request, pod{name: name, address: address})
 }
 

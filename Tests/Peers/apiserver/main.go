@@ -103,6 +103,8 @@ func run(directory string, port int, runtime portForwarder, pods podList, cipher
 	server := &http.Server{
 		Handler:  &apiServer{state: state, runtime: runtime, pods: pods, ways: parseWays(ways), refusals: refusals},
 		ErrorLog: log.Default(),
+		// What is still on its way to its first answer.
+		ConnState: state.connectionChanged,
 		// An HTTP/2 connection cannot be upgraded: a map that is not nil keeps Go from offering it.
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 )
@@ -12,6 +14,13 @@ type state struct {
 
 	// upgradesAsked are the requests for an upgrade, by way in.
 	upgradesAsked map[string]int
+
+	// opening are the connections of clients that have got no answer yet, and openingMost the most there were at once.
+	opening     map[net.Conn]struct{}
+	openingMost int
+	// held is how many of the next upgrades wait at heldGate.
+	held     atomic.Int64
+	heldGate gate
 
 	apiGate    gate // requests wait here
 	tunnelGate gate // bytes of tunnels wait here
@@ -30,7 +39,7 @@ type cuttable interface {
 }
 
 func newState() *state {
-	return &state{tunnels: map[cuttable]struct{}{}, upgradesAsked: map[string]int{}}
+	return &state{tunnels: map[cuttable]struct{}{}, upgradesAsked: map[string]int{}, opening: map[net.Conn]struct{}{}}
 }
 
 func (s *state) add(t cuttable) {
@@ -63,6 +72,35 @@ func (s *state) countUpgrade(way string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.upgradesAsked[way]++
+}
+
+// connectionChanged follows a client's connection until its first request has been answered or it is a tunnel.
+func (s *state) connectionChanged(connection net.Conn, to http.ConnState) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	switch to {
+	case http.StateNew:
+		s.opening[connection] = struct{}{}
+		if len(s.opening) > s.openingMost {
+			s.openingMost = len(s.opening)
+		}
+	case http.StateIdle, http.StateHijacked, http.StateClosed:
+		delete(s.opening, connection)
+	}
+}
+
+// mostOpening is how many connections were on their way at once.
+func (s *state) mostOpening() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.openingMost
+}
+
+// holdUpgrade lets a request wait if it is one of those to be held.
+func (s *state) holdUpgrade() {
+	if s.held.Load() > 0 && s.held.Add(-1) >= 0 {
+		s.heldGate.wait()
+	}
 }
 
 // upgrades says how often a way in was asked for.
