@@ -72,7 +72,6 @@ func experiments(a amounts, rounds int) (list []experiment) {
 	}
 	add(aes128, "down-1-small", framed(kibibyte, down(1, a.transferBytes/8)))
 	add(aes128, "down-1-large", framed(256*kibibyte, down(1, a.transferBytes)))
-	add(aes128, "end", framed(kubernetesFrameBytes, ending))
 	add(aes128, "messages-64", messages(64, kibibyte, a.messages))
 	for _, bytes := range []int{1, kibibyte} {
 		add(aes128, fmt.Sprintf("echo-%d", bytes), latency(bytes, a.trips))
@@ -84,6 +83,7 @@ func experiments(a amounts, rounds int) (list []experiment) {
 	add(aes128, "connections-64", connections(a.parallel, 64))
 	add(goPeer, "go-up-1", up(1, a.transferBytes/2, 256*kibibyte))
 	add(goPeer, "go-up-64-small", up(64, a.transferBytes/16, kibibyte))
+	add(goPeer, "go-messages-64", messages(64, kibibyte, a.messages))
 	if hasPerf() {
 		// A tool that writes the profile of each run takes its share of the machine: these give no other figures.
 		for _, bytes := range a.frameSizes {
@@ -93,10 +93,12 @@ func experiments(a amounts, rounds int) (list []experiment) {
 		add(aes128, "share-up", share(up(1, shareBytes(256*kibibyte), 256*kibibyte)), "ffwd", "yardstick", "before")
 		add(aes128, "share-messages", share(messages(64, kibibyte, whole.messages)), "ffwd", "yardstick", "before")
 	}
+	few := (rounds + 1) / 2 // for what hardly varies
 	list = append(list,
 		experiment{id: "start", rounds: 2 * rounds, sample: startup},
-		experiment{id: "idle", rounds: rounds, sample: idle},
-		experiment{id: heldID(a.held), rounds: (rounds + 1) / 2, sample: holding(a.held)},
+		experiment{id: "end", rounds: few, sample: framed(kubernetesFrameBytes, ending)},
+		experiment{id: "idle", rounds: few, sample: idle},
+		experiment{id: heldID(a.held), rounds: few, sample: holding(a.held)},
 		experiment{id: "size", rounds: 1, sample: size})
 	for i := range list {
 		if list[i].place == "" {

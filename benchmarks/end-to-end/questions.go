@@ -69,6 +69,7 @@ func questions(held string) []question {
 		{"The server on Kubernetes' own Go libraries: its processor time", []figure{
 			{experiment: "go-up-1", value: "cluster", title: "up, 1 connection", unit: "s/GiB", decimals: 2, bars: bars{kubectl: 0.75}},
 			{experiment: "go-up-64-small", value: "cluster", title: "up, 64 connections, written 1 KiB at a time", unit: "s/GiB", decimals: 2, bars: bars{kubectl: 0.5}},
+			{experiment: "go-messages-64", value: "cluster", title: "1 KiB there and back, 64 connections", unit: "µs", decimals: 1},
 			{experiment: "go-up-1", value: "cpu", title: "the forwarder's, up, 1 connection", unit: "s/GiB", decimals: 2},
 			{experiment: "go-up-64-small", value: "cpu", title: "the forwarder's, up, 64 connections", unit: "s/GiB", decimals: 2},
 		}, "API server, kubelet and container runtime in one process ([Tests/Peers](../../Tests/Peers)): how the client cuts and " +
