@@ -25,9 +25,10 @@ type place struct {
 
 // The places of experiments.
 const (
-	aes128 = "aes-128" // MiniCluster as it is: TLS_AES_128_GCM_SHA256
-	aes256 = "aes-256" // MiniCluster with TLS_AES_256_GCM_SHA384 only
-	goPeer = "go"      // Tests/Peers: a server on the Go libraries that Kubernetes is built on
+	aes128  = "aes-128" // MiniCluster as it is: TLS_AES_128_GCM_SHA256
+	aes256  = "aes-256" // MiniCluster with TLS_AES_256_GCM_SHA384 only
+	goPeer  = "go"      // Tests/Peers: a server on the Go libraries that Kubernetes is built on
+	farAway = "far"     // the first, a round trip of farSpan away
 )
 
 // bench is a run: the programs, and the clusters.
@@ -59,36 +60,45 @@ type forward struct {
 	startup time.Duration
 }
 
-// goTo makes a place the one where things happen, and starts it when it is needed first.
-func (b *bench) goTo(name string) error {
+// goTo makes a place the one where things happen, and opens it when it is needed first.
+func (b *bench) goTo(name string) (err error) {
 	if _, known := b.places[name]; !known {
-		dir := filepath.Join(b.dir, name)
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			return err
-		}
-		p := &place{config: filepath.Join(dir, "kubeconfig")}
-		b.places[name] = p
-		server := []string{filepath.Join(b.programs, "minicluster"), "serve", "--dir", dir, "--admin", "--runtime", "ideal"}
-		switch name {
-		case aes256:
-			server = append(server, "--cipher-suites", "TLS_AES_256_GCM_SHA384")
-		case goPeer:
-			address := fmt.Sprintf("127.%d.%d.1", 100+os.Getpid()>>8%100, os.Getpid()&255)
-			server = []string{filepath.Join(b.peers, "ffwd-apiserver"), "--dir", dir, "--runtime", "ideal", "--pod-address", address}
-			var err error
-			if p.pod, err = start(filepath.Join(b.peers, "ffwd-pod"), "--address", address); err != nil {
-				return err
-			}
-			if _, err = p.pod.line("ready ", startMax); err != nil {
-				return err
-			}
-		}
-		if err := p.start(server); err != nil {
+		if b.places[name], err = b.open(name); err != nil {
 			return err
 		}
 	}
 	b.place = b.places[name]
 	return nil
+}
+
+func (b *bench) open(name string) (*place, error) {
+	if name == farAway {
+		if err := b.goTo(aes128); err != nil {
+			return nil, err
+		}
+		return b.goFar()
+	}
+	dir := filepath.Join(b.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	p := &place{config: filepath.Join(dir, "kubeconfig")}
+	server := []string{filepath.Join(b.programs, "minicluster"), "serve", "--dir", dir, "--admin", "--runtime", "ideal"}
+	switch name {
+	case aes256:
+		server = append(server, "--cipher-suites", "TLS_AES_256_GCM_SHA384")
+	case goPeer:
+		address := fmt.Sprintf("127.%d.%d.1", 100+os.Getpid()>>8%100, os.Getpid()&255)
+		server = []string{filepath.Join(b.peers, "ffwd-apiserver"), "--dir", dir, "--runtime", "ideal", "--pod-address", address}
+		var err error
+		if p.pod, err = start(filepath.Join(b.peers, "ffwd-pod"), "--address", address); err != nil {
+			return nil, err
+		}
+		if _, err = p.pod.line("ready ", startMax); err != nil {
+			return nil, err
+		}
+	}
+	return p, p.start(server)
 }
 
 func (p *place) start(server []string) (err error) {
@@ -104,6 +114,9 @@ func (p *place) start(server []string) (err error) {
 
 func (b *bench) endPlaces() {
 	for _, p := range b.places {
+		if p == nil {
+			continue
+		}
 		p.cluster.end()
 		p.pod.end()
 	}

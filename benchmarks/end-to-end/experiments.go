@@ -81,6 +81,7 @@ func experiments(a amounts, rounds int) (list []experiment) {
 	}
 	add(aes128, "connections-1", connections(a.sequential, 1))
 	add(aes128, "connections-64", connections(a.parallel, 64))
+	add(farAway, "far", connections(50, 1))
 	add(goPeer, "go-up-1", up(1, a.transferBytes/2, 256*kibibyte))
 	add(goPeer, "go-up-64-small", up(64, a.transferBytes/16, kibibyte))
 	add(goPeer, "go-messages-64", messages(64, kibibyte, a.messages))

@@ -194,6 +194,7 @@ func connections(count, parallel int) procedure {
 		return values{
 			"cpu": perConnection(spent.forwarder), "cluster": perConnection(spent.cluster),
 			"p50": report.Latencies["whole"].P50, "p99": report.Latencies["whole"].P99,
+			"first": report.Latencies["firstByte"].P50 / 1000,
 		}, nil
 	}
 }

@@ -49,8 +49,10 @@ func questions(held string) []question {
 			{experiment: "connections-64", value: "cpu", title: "64 at a time, processor time each", unit: "µs", bars: bars{60, 1.1, 0}},
 			{experiment: "connections-64", value: "p50", title: "64 at a time, whole, median", unit: "µs"},
 			{experiment: "connections-64", value: "p99", title: "64 at a time, whole, 99th percentile", unit: "µs"},
+			{experiment: "far", value: "first", title: "20 ms away, first byte, median", unit: "ms", decimals: 1, bars: bars{absolute: 1.5 * float64(farSpan.Milliseconds())}},
 			{experiment: "end", value: "end", title: "a download's end, after its last byte", unit: "ms", decimals: 1},
-		}, "Each is opened, echoes 64 bytes and is closed. The last line: how long a client waits for the end of a download on " +
+		}, "Each is opened, echoes 64 bytes and is closed. 20 ms away: through a relay that holds each byte for 10 ms, so that round trips " +
+			"of the tunnel can be counted. The last line: how long a client waits for the end of a download on " +
 			"MiniCluster's runtime `ideal`, which does not say whether a pod's end is a clean one before the client ends too; " +
 			"ffwd waits for that, kubectl and the yardstick pass the end on unproved. Container runtimes do say it, a second late."},
 		{"Memory", []figure{
