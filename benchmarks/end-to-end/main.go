@@ -29,6 +29,9 @@ type options struct {
 	rounds                int
 }
 
+// roundsOfRecord is how many rounds a run needs to be kept.
+const roundsOfRecord = 5
+
 func main() {
 	// The children die with the thread that has started them.
 	runtime.LockOSThread()
@@ -39,7 +42,7 @@ func main() {
 	flag.StringVar(&o.kubectl, "kubectl", "kubectl", "the kubectl to compare with")
 	flag.StringVar(&o.yardstick, "yardstick", "", "the yardstick: benchmarks/reference")
 	flag.StringVar(&o.before, "before", "", "another ffwd to compare with, instead of the two; nothing is kept unless --out")
-	flag.StringVar(&o.out, "out", "", "where the results go: benchmarks/results, or nowhere with --quick, --only, --before")
+	flag.StringVar(&o.out, "out", "", "where the results go: benchmarks/results, or nowhere with --quick, --only, --before or few rounds")
 	flag.StringVar(&o.only, "only", "", "only the experiments whose names match this regular expression")
 	flag.StringVar(&o.report, "report", "", "print the report of this JSON file and measure nothing")
 	flag.BoolVar(&o.quick, "quick", false, "smaller amounts: under three minutes")
@@ -73,7 +76,7 @@ func (o options) run() error {
 	}
 	defer os.RemoveAll(dir)
 	if o.rounds == 0 {
-		o.rounds = 5
+		o.rounds = roundsOfRecord
 		if o.quick {
 			o.rounds = 3
 		}
@@ -207,7 +210,7 @@ func (o options) versions(b *bench) map[string]string {
 // keep stores a run that deserves it, with its report, and prints the report.
 func (o options) keep(r *results) error {
 	out := o.out
-	if out == "" && !o.quick && o.only == "" && o.before == "" {
+	if out == "" && !o.quick && o.rounds >= roundsOfRecord && o.only == "" && o.before == "" {
 		out = filepath.Join(o.root, "benchmarks", "results")
 	}
 	r.report(os.Stdout)

@@ -131,7 +131,15 @@ func missText(q question, s summary, what string) string {
 	if what == "absolute" {
 		return fmt.Sprintf("%s: over %v %s", name, s.Bars[what], s.Unit)
 	}
-	return fmt.Sprintf("%s: %.2f × %s, the bar is %.2f", name, s.Ratios[what], what, s.Bars[what])
+	return fmt.Sprintf("%s: %s × %s, the bar is %.2f", name, ratioText(s.Ratios[what]), what, s.Bars[what])
+}
+
+// ratioText leaves out the digits of ratios to next to nothing.
+func ratioText(ratio float64) string {
+	if ratio >= 1000 {
+		return "> 1000"
+	}
+	return fmt.Sprintf("%.2f", ratio)
 }
 
 func list(out io.Writer, lines []string, otherwise string) {
@@ -216,7 +224,7 @@ func (r *results) row(out io.Writer, f figure, s summary) {
 	for _, name := range names[1:] {
 		cell := ""
 		if ratio, known := s.Ratios[name]; known {
-			cell = bold(fmt.Sprintf("%.2f", ratio), name)
+			cell = bold(ratioText(ratio), name)
 		}
 		cells = append(cells, cell)
 		if bar, known := s.Bars[name]; known {
