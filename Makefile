@@ -10,7 +10,7 @@ FORMATTED := Package.swift Sources Tests
 PEERS := .build/peers
 ARCHIVES := .build/archives
 
-.PHONY: release demo check dependencies lint build test peers format fuzz sanitize bench profile install uninstall archive clean help
+.PHONY: release demo check dependencies lint build test peers format fuzz sanitize reference bench profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -31,7 +31,7 @@ dependencies:
 
 lint: ## Formatting and conventions, without building
 	$(SWIFT) format lint --strict --recursive $(FORMATTED)
-	@for script in .ci/run scripts/* Tests/Peers/build.sh benchmarks/run; do \
+	@for script in .ci/run scripts/* Tests/Peers/build.sh benchmarks/run benchmarks/reference/build.sh; do \
 	    [ ! -f "$$script" ] || bash -n "$$script" || exit 1; \
 	done
 
@@ -56,10 +56,13 @@ sanitize: ## Run the unit tests under the address and the thread sanitizer
 	    $(SWIFT) test --sanitize=address --scratch-path .build-asan --filter '$(SANITIZED)'
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter '$(SANITIZED)'
 
+reference: ## Build the yardstick of the benchmarks (C)
+	@benchmarks/reference/build.sh .build/benchmarks
+
 bench: release ## Measure; benchmarks/README.md says what and how
 	@benchmarks/run
 
-profile: release ## Where ffwd spends its time, for a download and an upload (perf)
+profile: release ## Where ffwd and the yardstick spend their time (perf)
 	@benchmarks/run --profile
 
 # Paths may hold spaces: they go by the environment, not through make's words.

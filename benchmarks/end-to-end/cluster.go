@@ -17,14 +17,30 @@ const startMax = 20 * time.Second
 // settleSpan lets a forwarder finish what a run has left: ends of connections are part of what is measured.
 const settleSpan = 150 * time.Millisecond
 
-// bench is a run: the programs, and the cluster that is there throughout.
+// place is a cluster that is there throughout: the server's process, and its pod's where that is not its child.
+type place struct {
+	cluster, pod  *process
+	admin, config string
+}
+
+// The places of experiments.
+const (
+	aes128  = "aes-128" // MiniCluster as it is: TLS_AES_128_GCM_SHA256
+	aes256  = "aes-256" // MiniCluster with TLS_AES_256_GCM_SHA384 only
+	goPeer  = "go"      // Tests/Peers: a server on the Go libraries that Kubernetes is built on
+	farAway = "far"     // the first, a round trip of farSpan away
+)
+
+// bench is a run: the programs, and the clusters.
 type bench struct {
-	client   string
-	cluster  *process
-	admin    string
-	config   string
+	programs, peers, dir string
+	client               string
+	*place
+	places   map[string]*place
 	subjects []subject
 	quick    bool
+	// forwards is told of each forwarder that starts; nil: nobody asks.
+	forwards func(*forward)
 }
 
 // subject is a forwarder that is measured.
@@ -40,38 +56,101 @@ type subject struct {
 type forward struct {
 	*process
 	port    int
+	ports   map[int]int // by the pod's port
 	startup time.Duration
 }
 
-func (b *bench) startCluster(minicluster, dir string) (err error) {
-	b.cluster, err = start(minicluster, "serve", "--dir", dir, "--admin", "--runtime", "ideal")
-	if err != nil {
+// goTo makes a place the one where things happen, and opens it when it is needed first.
+func (b *bench) goTo(name string) (err error) {
+	if _, known := b.places[name]; !known {
+		if b.places[name], err = b.open(name); err != nil {
+			return err
+		}
+	}
+	b.place = b.places[name]
+	return nil
+}
+
+func (b *bench) open(name string) (*place, error) {
+	if name == farAway {
+		if err := b.goTo(aes128); err != nil {
+			return nil, err
+		}
+		return b.goFar()
+	}
+	dir := filepath.Join(b.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	p := &place{config: filepath.Join(dir, "kubeconfig")}
+	server := []string{filepath.Join(b.programs, "minicluster"), "serve", "--dir", dir, "--admin", "--runtime", "ideal"}
+	switch name {
+	case aes256:
+		server = append(server, "--cipher-suites", "TLS_AES_256_GCM_SHA384")
+	case goPeer:
+		address := fmt.Sprintf("127.%d.%d.1", 100+os.Getpid()>>8%100, os.Getpid()&255)
+		server = []string{filepath.Join(b.peers, "ffwd-apiserver"), "--dir", dir, "--runtime", "ideal", "--pod-address", address}
+		var err error
+		if p.pod, err = start(filepath.Join(b.peers, "ffwd-pod"), "--address", address); err != nil {
+			return nil, err
+		}
+		if _, err = p.pod.line("ready ", startMax); err != nil {
+			return nil, err
+		}
+	}
+	return p, p.start(server)
+}
+
+func (p *place) start(server []string) (err error) {
+	if p.cluster, err = start(server[0], server[1:]...); err != nil {
 		return err
 	}
-	if _, err = b.cluster.line("ready ", startMax); err != nil {
+	if _, err = p.cluster.line("ready ", startMax); err != nil {
 		return err
 	}
-	b.admin, err = b.cluster.line("admin ", startMax)
-	b.config = filepath.Join(dir, "kubeconfig")
+	p.admin, err = p.cluster.line("admin ", startMax)
 	return err
 }
 
-// forward starts a fresh forwarder to one port of the pod, so that no run inherits another's heap or tunnels.
-func (b *bench) forward(s subject, remote int) (*forward, error) {
-	arguments := append(append([]string{}, s.verb...),
-		"--kubeconfig", b.config, "pod/demo", fmt.Sprintf(":%d", remote))
+func (b *bench) endPlaces() {
+	for _, p := range b.places {
+		if p == nil {
+			continue
+		}
+		p.cluster.end()
+		p.pod.end()
+	}
+}
+
+// forward starts a fresh forwarder to ports of the pod, so that no run inherits another's heap or tunnels.
+func (b *bench) forward(s subject, remotes ...int) (*forward, error) {
+	arguments := append(append([]string{}, s.verb...), "--kubeconfig", b.config, "pod/demo")
+	for _, remote := range remotes {
+		arguments = append(arguments, fmt.Sprintf(":%d", remote))
+	}
 	p, err := start(s.Path, arguments...)
 	if err != nil {
 		return nil, err
 	}
-	text, err := p.line("Forwarding from 127.0.0.1:", startMax)
-	f := &forward{process: p, startup: time.Since(p.begun)}
-	if err == nil {
-		f.port, err = strconv.Atoi(strings.SplitN(text, " ", 2)[0])
+	f := &forward{process: p, ports: map[int]int{}}
+	for range remotes {
+		text, err := p.line("Forwarding from 127.0.0.1:", startMax)
+		if f.startup == 0 {
+			f.startup = time.Since(p.begun)
+		}
+		var local, remote int
+		if err == nil {
+			_, err = fmt.Sscanf(text, "%d -> %d", &local, &remote)
+		}
+		if err != nil {
+			p.end()
+			return nil, err
+		}
+		f.ports[remote] = local
 	}
-	if err != nil {
-		p.end()
-		return nil, err
+	f.port = f.ports[remotes[0]]
+	if b.forwards != nil {
+		b.forwards(f)
 	}
 	return f, nil
 }
@@ -97,7 +176,7 @@ func (b *bench) ciphers() (string, error) {
 func (b *bench) cut(frameBytes int) error {
 	query := ""
 	if frameBytes > 0 {
-		query = fmt.Sprintf("?bytes=%d", frameBytes)
+		query = "?bytes=" + strconv.Itoa(frameBytes)
 	}
 	client := http.Client{Timeout: 5 * time.Second}
 	response, err := client.Post(b.admin+"/frames"+query, "", nil)
@@ -137,6 +216,24 @@ func (b *bench) verify(s subject) error {
 	defer f.end()
 	_, err = b.run("echo", f.port, "--connections", 8, "--bytes", 4<<20)
 	return err
+}
+
+// cipher is what a subject's tunnel has agreed on with the cluster; the tunnel is there once bytes were carried.
+func (b *bench) cipher(s subject) (string, error) {
+	f, err := b.forward(s, 7000)
+	if err != nil {
+		return "", err
+	}
+	defer f.end()
+	connections, err := b.hold(f.port, 1)
+	if err != nil {
+		return "", err
+	}
+	cipher, err := b.ciphers()
+	if ended := connections.release(); err == nil {
+		err = ended
+	}
+	return cipher, err
 }
 
 // meter reads the processor time of a forwarder and of the cluster at the same time.

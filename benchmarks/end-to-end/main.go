@@ -22,11 +22,15 @@ import (
 type options struct {
 	programs, peers, root string
 	kubectl, before       string
+	yardstick             string
 	out, only, report     string
 	quick                 bool
 	profile               bool
 	rounds                int
 }
+
+// roundsOfRecord is how many rounds a run needs to be kept.
+const roundsOfRecord = 5
 
 func main() {
 	// The children die with the thread that has started them.
@@ -36,13 +40,14 @@ func main() {
 	flag.StringVar(&o.peers, "peers", "", "directory of ffwd-client")
 	flag.StringVar(&o.root, "root", ".", "the project's directory")
 	flag.StringVar(&o.kubectl, "kubectl", "kubectl", "the kubectl to compare with")
-	flag.StringVar(&o.before, "before", "", "another ffwd to compare with, instead of kubectl; nothing is kept unless --out")
-	flag.StringVar(&o.out, "out", "", "where the results go: benchmarks/results, or nowhere with --quick, --only, --before")
+	flag.StringVar(&o.yardstick, "yardstick", "", "the yardstick: benchmarks/reference")
+	flag.StringVar(&o.before, "before", "", "another ffwd to compare with, instead of the two; nothing is kept unless --out")
+	flag.StringVar(&o.out, "out", "", "where the results go: benchmarks/results, or nowhere with --quick, --only, --before or few rounds")
 	flag.StringVar(&o.only, "only", "", "only the experiments whose names match this regular expression")
 	flag.StringVar(&o.report, "report", "", "print the report of this JSON file and measure nothing")
 	flag.BoolVar(&o.quick, "quick", false, "smaller amounts: under three minutes")
-	flag.BoolVar(&o.profile, "profile", false, "profile ffwd instead: one download, one upload")
-	flag.IntVar(&o.rounds, "rounds", 5, "how often each experiment is done")
+	flag.BoolVar(&o.profile, "profile", false, "profile ffwd and the yardstick instead: one download, one upload")
+	flag.IntVar(&o.rounds, "rounds", 0, "how often each experiment is done; 0: 5, with --quick 3")
 	flag.Parse()
 	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "benchmarks:", err)
@@ -58,7 +63,7 @@ func (o options) run() error {
 		}
 		return err
 	}
-	if flag.NArg() != 0 || o.rounds < 1 {
+	if flag.NArg() != 0 || o.rounds < 0 {
 		return fmt.Errorf("usage: benchmarks/run [--quick] [--only REGEX] [--rounds N] [--before FFWD] ...")
 	}
 	only, err := regexp.Compile(o.only)
@@ -70,8 +75,17 @@ func (o options) run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{client: filepath.Join(o.peers, "ffwd-client"), quick: o.quick}
-	defer func() { b.cluster.end() }()
+	if o.rounds == 0 {
+		o.rounds = roundsOfRecord
+		if o.quick {
+			o.rounds = 3
+		}
+	}
+	b := &bench{
+		programs: o.programs, peers: o.peers, dir: dir, client: filepath.Join(o.peers, "ffwd-client"),
+		places: map[string]*place{}, quick: o.quick,
+	}
+	defer b.endPlaces()
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -79,17 +93,19 @@ func (o options) run() error {
 		os.RemoveAll(dir)
 		os.Exit(130) // every child dies with us
 	}()
-	if err := b.startCluster(filepath.Join(o.programs, "minicluster"), dir); err != nil {
+	if err := b.goTo(aes128); err != nil {
 		return err
 	}
 	b.subjects = []subject{{"ffwd", filepath.Join(o.programs, "ffwd"), nil}}
-	if o.profile {
-		return b.profile(dir)
-	}
-	if o.before != "" {
+	switch {
+	case o.profile:
+		b.subjects = append(b.subjects, subject{"yardstick", o.yardstick, nil})
+		return b.profile()
+	case o.before != "":
 		b.subjects = append(b.subjects, subject{"before", o.before, nil})
-	} else {
-		b.subjects = append(b.subjects, subject{"kubectl", o.kubectl, []string{"port-forward"}})
+	default:
+		b.subjects = append(b.subjects,
+			subject{"yardstick", o.yardstick, nil}, subject{"kubectl", o.kubectl, []string{"port-forward"}})
 	}
 	return o.measure(b, only)
 }
@@ -108,11 +124,18 @@ func (o options) measure(b *bench, only *regexp.Regexp) error {
 		if err := b.verify(*s); err != nil {
 			return fmt.Errorf("%s does not carry bytes correctly, so nothing is measured: %w", s.Name, err)
 		}
-		cipher, err := b.cipher(*s)
-		if err != nil {
+	}
+	for _, place := range []string{aes256, aes128} {
+		if err := b.goTo(place); err != nil {
 			return err
 		}
-		r.Ciphers[s.Name] = cipher
+		for _, s := range b.subjects {
+			cipher, err := b.cipher(s)
+			if err != nil {
+				return err
+			}
+			r.Ciphers[s.Name+", "+place] = cipher
+		}
 	}
 	r.Subjects = b.subjects
 	r.Versions = o.versions(b)
@@ -121,24 +144,37 @@ func (o options) measure(b *bench, only *regexp.Regexp) error {
 		amounts = brief
 	}
 	for _, e := range experiments(amounts, o.rounds) {
-		if only.MatchString(e.id) {
-			r.Experiments = append(r.Experiments, b.conduct(e))
+		if !only.MatchString(e.id) {
+			continue
 		}
+		if err := b.goTo(e.place); err != nil {
+			return err
+		}
+		r.Experiments = append(r.Experiments, b.conduct(e))
 	}
 	r.Seconds = time.Since(begun).Seconds()
 	r.Machine.LoadAtTheEnd = loadAverage()
-	if b.cluster.hasEnded() {
-		return fmt.Errorf("the cluster has ended: %s", b.cluster.errors.text())
+	for name, p := range b.places {
+		if p.cluster.hasEnded() {
+			return fmt.Errorf("the cluster %s has ended: %s", name, p.cluster.errors.text())
+		}
 	}
+	r.Figures = r.summary()
 	return o.keep(r)
 }
 
 // conduct does one experiment, round by round.
 func (b *bench) conduct(e experiment) outcome {
+	var subjects []subject
+	for _, s := range b.subjects {
+		if e.isFor(s.Name) {
+			subjects = append(subjects, s)
+		}
+	}
 	o := outcome{ID: e.id}
 	for round := 0; round < e.rounds; round++ {
-		for turn := range b.subjects {
-			s := b.subjects[(turn+round)%len(b.subjects)]
+		for turn := range subjects {
+			s := subjects[(turn+round)%len(subjects)]
 			fmt.Fprintf(os.Stderr, "%s %d/%d %s: ", e.id, round+1, e.rounds, s.Name)
 			taken := sample{Round: round + 1, Subject: s.Name}
 			var err error
@@ -154,24 +190,6 @@ func (b *bench) conduct(e experiment) outcome {
 	return o
 }
 
-// cipher is what a subject's tunnel has agreed on with the cluster; the tunnel is there once bytes were carried.
-func (b *bench) cipher(s subject) (string, error) {
-	f, err := b.forward(s, 7000)
-	if err != nil {
-		return "", err
-	}
-	defer f.end()
-	connections, err := b.hold(f.port, 1)
-	if err != nil {
-		return "", err
-	}
-	cipher, err := b.ciphers()
-	if ended := connections.release(); err == nil {
-		err = ended
-	}
-	return cipher, err
-}
-
 func (o options) versions(b *bench) map[string]string {
 	list := map[string]string{
 		"ffwd":  firstLine(b.subjects[0].Path, "--version"),
@@ -184,7 +202,7 @@ func (o options) versions(b *bench) map[string]string {
 		}
 	}
 	if o.before == "" {
-		list["kubectl"] = strings.TrimPrefix(firstLine(b.subjects[1].Path, "version", "--client"), "Client Version: ")
+		list["kubectl"] = strings.TrimPrefix(firstLine(b.subjects[2].Path, "version", "--client"), "Client Version: ")
 	}
 	return list
 }
@@ -192,7 +210,7 @@ func (o options) versions(b *bench) map[string]string {
 // keep stores a run that deserves it, with its report, and prints the report.
 func (o options) keep(r *results) error {
 	out := o.out
-	if out == "" && !o.quick && o.only == "" && o.before == "" {
+	if out == "" && !o.quick && o.rounds >= roundsOfRecord && o.only == "" && o.before == "" {
 		out = filepath.Join(o.root, "benchmarks", "results")
 	}
 	r.report(os.Stdout)

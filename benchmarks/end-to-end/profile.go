@@ -12,68 +12,54 @@ import (
 	"time"
 )
 
-// profiledSpan is long enough for the fewest seconds that a GiB takes.
+// profiledSpan is long enough for the fewest seconds that a run takes.
 const profiledSpan = 60 * time.Second
 
-// profile says where ffwd spends its time: by library, then by symbol, for one download and one upload.
-func (b *bench) profile(dir string) error {
-	if _, err := exec.LookPath("perf"); err != nil {
-		return fmt.Errorf("perf is not there (Debian: linux-perf): %w", err)
-	}
-	for _, run := range []struct {
-		title, command string
-		port           int
-	}{{"download", "source", 7001}, {"upload", "counted-sink", 7003}} {
-		if err := b.profileOne(dir, run.title, run.command, run.port); err != nil {
-			return err
-		}
-	}
-	return nil
+func hasPerf() bool {
+	_, err := exec.LookPath("perf")
+	return err == nil
 }
 
-func (b *bench) profileOne(dir, title, command string, port int) error {
-	f, err := b.forward(b.subjects[0], port)
-	if err != nil {
+// recorder is a run of perf.
+type recorder struct {
+	data string
+	*process
+}
+
+// start records from its return until stop; `what` says of whom.
+func (r *recorder) start(what ...string) (err error) {
+	os.Remove(r.data)
+	arguments := append([]string{"record", "-q", "-F", "1999", "-o", r.data}, what...)
+	arguments = append(arguments, "--", "sleep", strconv.Itoa(int(profiledSpan.Seconds())))
+	if r.process, err = start("perf", arguments...); err != nil {
 		return err
 	}
-	defer f.end()
-	if _, err := b.run(command, f.port, "--bytes", 16<<20); err != nil {
-		return err
+	// It writes the head of its file when it has attached itself.
+	for waited := time.Duration(0); fileMiB(r.data) == 0; waited += settleSpan / 10 {
+		if waited > startMax || r.hasEnded() {
+			return fmt.Errorf("perf does not record: %s", r.errors.text())
+		}
+		time.Sleep(settleSpan / 10)
 	}
-	data := filepath.Join(dir, title+".perf")
-	recording, err := start("perf", "record", "-q", "-F", "1999", "-g", "-o", data,
-		"-p", strconv.Itoa(f.pid()), "--", "sleep", strconv.Itoa(int(profiledSpan.Seconds())))
-	if err != nil {
-		return err
-	}
-	defer recording.end()
 	time.Sleep(settleSpan)
-	report, err := b.run(command, f.port, "--bytes", 2*gibibyte)
-	if err != nil {
-		return err
-	}
-	recording.command.Process.Signal(os.Interrupt)
-	<-recording.done
-	fmt.Printf("\n%s, 2 GiB on one connection, %.0f MiB/s\n", title, report.MiBPerSecond)
-	for _, keys := range []string{"dso", "dso,symbol"} {
-		list := exec.Command("perf", "report", "-i", data, "--stdio", "-q", "--no-children", "-g", "none", "--sort", keys)
-		output, err := list.Output()
-		if err != nil {
-			return fmt.Errorf("perf report: %w", err)
-		}
-		printShares(string(output))
-	}
 	return nil
 }
 
-// shareMin is the least share, in per cent, that is worth a line.
-const shareMin = 0.5
+func (r *recorder) stop() {
+	r.command.Process.Signal(os.Interrupt)
+	<-r.done
+}
 
-// printShares prints the largest shares; the addresses of a library without symbols count as one.
-func printShares(text string) {
+// shares are per cent by the keys of `perf report --sort`; the addresses of a library without symbols count as one.
+func (r *recorder) shares(keys string) (map[string]float64, error) {
+	arguments := []string{"report", "-i", r.data, "--stdio", "-q", "--sort", keys}
+	output, err := exec.Command("perf", arguments...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("perf report: %w", err)
+	}
 	address := regexp.MustCompile(`\[\.\] 0x[0-9a-f]+`)
 	shares := map[string]float64{}
-	for _, line := range strings.Split(text, "\n") {
+	for _, line := range strings.Split(string(output), "\n") {
 		words := strings.Fields(address.ReplaceAllString(strings.TrimRight(line, " -"), "(no symbols)"))
 		if len(words) < 2 {
 			continue
@@ -82,6 +68,62 @@ func printShares(text string) {
 			shares[strings.Join(words[1:], " ")] += share
 		}
 	}
+	return shares, nil
+}
+
+// profile says where ffwd and the yardstick spend their time: by library, then by symbol, for a download and an upload.
+func (b *bench) profile() error {
+	if !hasPerf() {
+		return fmt.Errorf("perf is not there (Debian: linux-perf)")
+	}
+	for _, s := range b.subjects {
+		for _, run := range []struct {
+			title, command string
+			port           int
+		}{{"download", "source", 7001}, {"upload", "counted-sink", 7003}} {
+			if err := b.profileOne(s, run.title, run.command, run.port); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) profileOne(s subject, title, command string, port int) error {
+	f, err := b.forward(s, port)
+	if err != nil {
+		return err
+	}
+	defer f.end()
+	if _, err := b.run(command, f.port, "--bytes", 16<<20); err != nil {
+		return err
+	}
+	recorder := &recorder{data: filepath.Join(b.dir, title+".perf")}
+	if err := recorder.start("-p", strconv.Itoa(f.pid())); err != nil {
+		return err
+	}
+	defer recorder.process.end()
+	report, err := b.run(command, f.port, "--bytes", 2*gibibyte)
+	if err != nil {
+		return err
+	}
+	recorder.stop()
+	fmt.Printf("\n%s, %s, 2 GiB on one connection, %.0f MiB/s\n", s.Name, title, report.MiBPerSecond)
+	for _, keys := range []string{"dso", "dso,symbol"} {
+		shares, err := recorder.shares(keys)
+		if err != nil {
+			return err
+		}
+		printShares(shares)
+	}
+	return nil
+}
+
+// shareMin is the least share, in per cent, that is worth a line.
+const shareMin = 0.5
+
+// printShares prints the largest shares.
+func printShares(shares map[string]float64) {
 	names := []string{}
 	for name, share := range shares {
 		if share >= shareMin {

@@ -25,6 +25,8 @@ type results struct {
 	Ciphers     map[string]string `json:"ciphers"`
 	Seconds     float64           `json:"seconds"`
 	Experiments []outcome         `json:"experiments"`
+	// Figures are the medians of the samples and what they say of the bars, for programs that read this.
+	Figures []summary `json:"figures"`
 }
 
 type machine struct {

@@ -8,5 +8,5 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 shift
 cd "$(dirname "$0")"
-exec cc -std=c11 -D_GNU_SOURCE -O3 -g -Wall -Wextra -Wconversion -Wshadow -Wno-psabi -Werror "$@" \
+exec "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O3 -g -Wall -Wextra -Wconversion -Wshadow -Wno-psabi -Werror "$@" \
     -o "$out/ffwd-reference" main.c tls.c tunnel.c local.c -luv -lssl -lcrypto

@@ -102,20 +102,22 @@ static void accept_one(uv_stream_t *listener, int status) {
     memset((char *)connection + sizeof connection->tcp, 0, sizeof *connection - sizeof connection->tcp);
     uv_tcp_init(listener->loop, &connection->tcp);
     check_uv(uv_accept(listener, (uv_stream_t *)connection), "accept");
-    tunnel_open(connection);
+    tunnel_open(connection, listener->data);
     check_uv(uv_read_start((uv_stream_t *)connection, prepare_read, received), "read");
 }
 
-int local_listen(uv_loop_t *loop, int port) {
-    static uv_tcp_t listener;
+int local_listen(uv_loop_t *loop, int port, const char *remote_port) {
+    uv_tcp_t *listener = malloc(sizeof *listener);
+    if (!listener) die("no memory");
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    uv_tcp_init(loop, &listener);
-    check_uv(uv_tcp_bind(&listener, (struct sockaddr *)&address, 0), "bind");
-    uv_tcp_nodelay(&listener, 1); // accepted sockets inherit it
-    check_uv(uv_listen((uv_stream_t *)&listener, 65535, accept_one), "listen");
+    uv_tcp_init(loop, listener);
+    listener->data = (void *)(uintptr_t)remote_port;
+    check_uv(uv_tcp_bind(listener, (struct sockaddr *)&address, 0), "bind");
+    uv_tcp_nodelay(listener, 1); // accepted sockets inherit it
+    check_uv(uv_listen((uv_stream_t *)listener, 65535, accept_one), "listen");
     int size = sizeof address;
-    check_uv(uv_tcp_getsockname(&listener, (struct sockaddr *)&address, &size), "getsockname");
+    check_uv(uv_tcp_getsockname(listener, (struct sockaddr *)&address, &size), "getsockname");
     return ntohs(address.sin_port);
 }
 

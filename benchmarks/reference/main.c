@@ -1,4 +1,4 @@
-// ffwd-reference --kubeconfig FILE pod/NAME [LOCAL]:REMOTE
+// ffwd-reference --kubeconfig FILE pod/NAME [LOCAL]:REMOTE...
 #include "reference.h"
 
 #include <openssl/evp.h>
@@ -59,8 +59,8 @@ static void end_of_turn(uv_check_t *handle) {
 
 
 int main(int count, char **arguments) {
-    if (count != 5 || strcmp(arguments[1], "--kubeconfig") != 0 || strncmp(arguments[3], "pod/", 4) != 0)
-        die("usage: ffwd-reference --kubeconfig FILE pod/NAME [LOCAL]:REMOTE");
+    if (count < 5 || strcmp(arguments[1], "--kubeconfig") != 0 || strncmp(arguments[3], "pod/", 4) != 0)
+        die("usage: ffwd-reference --kubeconfig FILE pod/NAME [LOCAL]:REMOTE...");
     signal(SIGPIPE, SIG_IGN);
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
@@ -76,9 +76,7 @@ int main(int count, char **arguments) {
     };
     char *server = find_value(config, "server: https://");
     char *colon = server ? strchr(server, ':') : NULL;
-    char *remote = strchr(arguments[4], ':');
-    if (!credentials.authority_pem || !colon || !remote) die("a server by address, its authority, LOCAL:REMOTE");
-    int port = atoi(remote + 1);
+    if (!credentials.authority_pem || !colon) die("no server by address with its authority in %s", arguments[2]);
     char path[256];
     snprintf(path, sizeof path, "/api/v1/namespaces/default/pods/%s/portforward", arguments[3] + 4);
     char *authority = strdup(server);
@@ -86,13 +84,17 @@ int main(int count, char **arguments) {
 
     uv_loop_t *loop = uv_default_loop();
     tls_connect(server, atoi(colon + 1), &credentials);
-    tunnel_upgrade(path, authority, credentials.token, port);
+    tunnel_upgrade(path, authority, credentials.token);
     tls_start_polling(loop);
     uv_check_t check;
     uv_check_init(loop, &check);
     uv_check_start(&check, end_of_turn);
-    int local = local_listen(loop, atoi(arguments[4]));
-    printf("Forwarding from 127.0.0.1:%d -> %d\n", local, port);
+    for (int i = 4; i < count; i++) {
+        char *remote = strchr(arguments[i], ':');
+        if (!remote) die("%s: LOCAL:REMOTE", arguments[i]);
+        int local = local_listen(loop, atoi(arguments[i]), remote + 1);
+        printf("Forwarding from 127.0.0.1:%d -> %s\n", local, remote + 1);
+    }
     fflush(stdout);
     return uv_run(loop, UV_RUN_DEFAULT);
 }

@@ -81,12 +81,12 @@ void tls_start_polling(uv_loop_t *loop);
 void tls_poll_reading(bool is_on);
 
 // tunnel.c: frames
-void tunnel_upgrade(const char *path, const char *host, const char *token, int remote_port);
+void tunnel_upgrade(const char *path, const char *host, const char *token);
 // Reads and takes apart what has come.
 void tunnel_readable(void);
 // Sends what has gathered.
 void tunnel_end_turn(void);
-void tunnel_open(struct connection *connection);
+void tunnel_open(struct connection *connection, const char *remote_port);
 // Room for a client's next bytes behind the gap for their header; NULL: not now.
 char *tunnel_room(size_t *bytes);
 void tunnel_send(const struct connection *connection, size_t bytes);
@@ -97,7 +97,7 @@ void tunnel_forget(const struct connection *connection);
 void tunnel_hold(bool is_held);
 
 // local.c: clients
-int local_listen(uv_loop_t *loop, int port);
+int local_listen(uv_loop_t *loop, int port, const char *remote_port);
 // Slices of the batch for its clients.
 void local_append(struct connection *connection, char *bytes, size_t count);
 void local_touch(struct connection *connection);

@@ -16,7 +16,6 @@ enum { fin = 1, pairs_max = 1 << 24, control_bytes_max = 64, reads_per_turn_max 
 // By pair; never reused, as the kernel gives memory only for what is touched.
 static struct connection **connections;
 static uint32_t next_pair;
-static int remote_port;
 
 static char staging_memory[message_header_bytes + batch_bytes];
 static char *const staging = staging_memory + message_header_bytes;
@@ -156,12 +155,10 @@ static void syn_stream(uint32_t id, uint32_t flags, const char *type, const char
     memcpy(target + 5 + bytes, "\0\0\0\xff\xff", 5);
 }
 
-void tunnel_open(struct connection *connection) {
+void tunnel_open(struct connection *connection, const char *port) {
     if (next_pair == pairs_max) die("more connections than this is made for");
     uint32_t pair = connection->pair = next_pair++;
     connections[pair] = connection;
-    static char port[8];
-    if (!port[0]) snprintf(port, sizeof port, "%d", remote_port);
     char digits[12], *request = digits + sizeof digits - 1;
     *request = 0;
     uint32_t number = pair;
@@ -339,8 +336,7 @@ void tunnel_hold(bool is_held) {
 
 // MARK: The upgrade
 
-void tunnel_upgrade(const char *path, const char *host, const char *token, int port) {
-    remote_port = port;
+void tunnel_upgrade(const char *path, const char *host, const char *token) {
     connections = mmap(NULL, pairs_max * sizeof *connections, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (connections == MAP_FAILED) die("no memory");

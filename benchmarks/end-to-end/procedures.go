@@ -1,0 +1,322 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// framed has the cluster cut what it sends to the client.
+func framed(frameBytes int, inner procedure) procedure {
+	return func(b *bench, s subject) (values, error) {
+		if err := b.cut(frameBytes); err != nil {
+			return nil, err
+		}
+		defer b.cut(0)
+		return inner(b, s)
+	}
+}
+
+// down moves bytes from the pod; the client goes with the last byte, as the end itself is another question.
+func down(connections, total int) procedure {
+	each := total / connections
+	flags := func(bytes int) []any {
+		return []any{"--connections", connections, "--bytes", bytes, "--read", bytes, "--how", "fin"}
+	}
+	return transfer("abandon", 7001, connections, each, flags)
+}
+
+// up moves bytes to the pod, which answers with their count.
+func up(connections, total, chunkBytes int) procedure {
+	each := total / connections
+	flags := func(bytes int) []any {
+		return []any{"--connections", connections, "--bytes", bytes, "--chunk", chunkBytes}
+	}
+	return transfer("counted-sink", 7003, connections, each, flags)
+}
+
+// transfer counts processor time per GiB.
+func transfer(command string, remote, connections, each int, flags func(bytes int) []any) procedure {
+	return func(b *bench, s subject) (values, error) {
+		f, err := b.forward(s, remote)
+		if err != nil {
+			return nil, err
+		}
+		defer f.end()
+		// Warm: the tunnels that so many connections want are open, the buffers have their size.
+		if _, err := b.run(command, f.port, flags(max(each/64, 16*kibibyte))...); err != nil {
+			return nil, err
+		}
+		time.Sleep(settleSpan)
+		var report *loadReport
+		spent, err := b.measured(f, func() (err error) {
+			report, err = b.run(command, f.port, flags(each)...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		gib := float64(each*connections) / gibibyte
+		return values{
+			"cpu":     spent.forwarder.Seconds() / gib,
+			"cluster": spent.cluster.Seconds() / gib,
+			"rate":    report.MiBPerSecond,
+		}, nil
+	}
+}
+
+// ending is how long a client waits for the end of a download after its last byte.
+func ending(b *bench, s subject) (values, error) {
+	f, err := b.forward(s, 7001)
+	if err != nil {
+		return nil, err
+	}
+	defer f.end()
+	report, err := b.run("source", f.port, "--bytes", 16*kibibyte*kibibyte)
+	if err != nil {
+		return nil, err
+	}
+	return values{"end": (report.Latencies["whole"].P50 - report.Latencies["lastByte"].P50) / 1000}, nil
+}
+
+// messages counts small ones on connections that stay open: each waits for its echo, so none are gathered on the way.
+func messages(connections, bytes, rounds int) procedure {
+	return func(b *bench, s subject) (values, error) {
+		f, err := b.forward(s, 7000)
+		if err != nil {
+			return nil, err
+		}
+		defer f.end()
+		flags := func(rounds int) []any {
+			return []any{"--connections", connections, "--bytes", bytes, "--rounds", rounds}
+		}
+		if _, err := b.run("latency", f.port, flags(max(rounds/20, 1))...); err != nil {
+			return nil, err
+		}
+		var report *loadReport
+		spent, err := b.measured(f, func() (err error) {
+			report, err = b.run("latency", f.port, flags(rounds)...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		count := float64(connections * rounds)
+		return values{
+			"messages": count / spent.forwarder.Seconds() / 1000,
+			"cluster":  spent.cluster.Seconds() / count * 1e6,
+			"p50":      report.Latencies["roundTrip"].P50,
+			"p99":      report.Latencies["roundTrip"].P99,
+		}, nil
+	}
+}
+
+// latency counts round trips on one open connection.
+func latency(bytes, trips int) procedure {
+	return func(b *bench, s subject) (values, error) {
+		f, err := b.forward(s, 7000)
+		if err != nil {
+			return nil, err
+		}
+		defer f.end()
+		return b.roundTrips(f, f.port, bytes, trips)
+	}
+}
+
+// beside counts round trips while another connection downloads as fast as it can.
+func beside(bytes, trips int) procedure {
+	return framed(kubernetesFrameBytes, func(b *bench, s subject) (values, error) {
+		f, err := b.forward(s, 7000, 7001)
+		if err != nil {
+			return nil, err
+		}
+		defer f.end()
+		download, err := start(b.client, loadArguments("source", f.ports[7001], "--bytes", 1<<40)...)
+		if err != nil {
+			return nil, err
+		}
+		defer download.command.Process.Kill()
+		time.Sleep(settleSpan)
+		taken, err := b.roundTrips(f, f.port, bytes, trips)
+		if err == nil && download.hasEnded() {
+			err = fmt.Errorf("the download beside has ended: %s", download.errors.text())
+		}
+		delete(taken, "cpu") // the download's
+		return taken, err
+	})
+}
+
+func (b *bench) roundTrips(f *forward, port, bytes, trips int) (values, error) {
+	if _, err := b.run("latency", port, "--bytes", bytes, "--rounds", max(trips/10, 1)); err != nil {
+		return nil, err
+	}
+	var report *loadReport
+	spent, err := b.measured(f, func() (err error) {
+		report, err = b.run("latency", port, "--bytes", bytes, "--rounds", trips)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return values{
+		"p50": report.Latencies["roundTrip"].P50, "p99": report.Latencies["roundTrip"].P99,
+		"cpu": float64(spent.forwarder.Nanoseconds()) / 1000 / float64(trips),
+	}, nil
+}
+
+// connections opens, uses (64 bytes there and back) and closes, so many at a time.
+func connections(count, parallel int) procedure {
+	return func(b *bench, s subject) (values, error) {
+		f, err := b.forward(s, 7000)
+		if err != nil {
+			return nil, err
+		}
+		defer f.end()
+		flags := func(count int) []any {
+			return []any{"--connections", count, "--parallel", parallel, "--bytes", 64}
+		}
+		if _, err := b.run("sequential", f.port, flags(max(count/10, parallel))...); err != nil {
+			return nil, err
+		}
+		time.Sleep(settleSpan)
+		var report *loadReport
+		spent, err := b.measured(f, func() (err error) {
+			report, err = b.run("sequential", f.port, flags(count)...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		perConnection := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(count) }
+		return values{
+			"cpu": perConnection(spent.forwarder), "cluster": perConnection(spent.cluster),
+			"p50": report.Latencies["whole"].P50, "p99": report.Latencies["whole"].P99,
+			"first": report.Latencies["firstByte"].P50 / 1000,
+		}, nil
+	}
+}
+
+func startup(b *bench, s subject) (values, error) {
+	f, err := b.forward(s, 7000)
+	if err != nil {
+		return nil, err
+	}
+	defer f.end()
+	spent, err := f.cpu()
+	return values{"start": f.startup.Seconds() * 1000, "cpu": spent.Seconds() * 1000}, err
+}
+
+// idleSpan is how long a forwarder is left alone before its memory is looked at.
+const idleSpan = time.Second
+
+func idle(b *bench, s subject) (values, error) {
+	f, err := b.forward(s, 7000)
+	if err != nil {
+		return nil, err
+	}
+	defer f.end()
+	time.Sleep(idleSpan)
+	resident, err := f.status("VmRSS")
+	if err != nil {
+		return nil, err
+	}
+	own, err := f.status("RssAnon")
+	return values{"resident": resident / 1024, "own": own / 1024}, err
+}
+
+// holding keeps connections open that have carried a byte, and counts memory for each.
+func holding(count int) procedure {
+	return func(b *bench, s subject) (values, error) {
+		f, err := b.forward(s, 7000)
+		if err != nil {
+			return nil, err
+		}
+		defer f.end()
+		if _, err := b.run("echo", f.port, "--bytes", 1024); err != nil {
+			return nil, err
+		}
+		time.Sleep(idleSpan)
+		before, err := f.status("VmRSS")
+		if err != nil {
+			return nil, err
+		}
+		begun := time.Now()
+		connections, err := b.hold(f.port, count)
+		if err != nil {
+			return nil, err
+		}
+		opened := time.Since(begun)
+		time.Sleep(idleSpan)
+		resident, err := f.status("VmRSS")
+		if ended := connections.release(); err == nil {
+			err = ended
+		}
+		if err != nil {
+			return nil, err
+		}
+		return values{
+			"resident": resident / 1024, "each": (resident - before) / float64(count),
+			"seconds": opened.Seconds(),
+		}, nil
+	}
+}
+
+// size is that of the stripped program, and of what it wants of the system.
+func size(b *bench, s subject) (values, error) {
+	f, err := b.forward(s, 7000)
+	if err != nil {
+		return nil, err
+	}
+	libraries := 0.0
+	for _, path := range f.libraries() {
+		libraries += fileMiB(path)
+	}
+	f.end()
+	stripped := filepath.Join(b.dir, "stripped-"+s.Name)
+	if output, err := exec.Command("strip", "-o", stripped, s.Path).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("strip: %w: %s", err, output)
+	}
+	defer os.Remove(stripped)
+	return values{"stripped": fileMiB(stripped), "libraries": libraries}, nil
+}
+
+// share is the part of the processor time that a forwarder spends in its own program while another procedure runs:
+// its code and the run time that is linked into it, without the kernel and the libraries.
+func share(inner procedure) procedure {
+	return func(b *bench, s subject) (values, error) {
+		recorder := &recorder{data: filepath.Join(b.dir, "share.perf")}
+		var failed error
+		b.forwards = func(f *forward) { failed = recorder.start("-p", strconv.Itoa(f.pid())) }
+		defer func() { b.forwards = nil }()
+		_, err := inner(b, s)
+		if failed != nil {
+			return nil, failed
+		}
+		recorder.stop()
+		if err != nil {
+			return nil, err
+		}
+		shares, err := recorder.shares("dso")
+		if err != nil {
+			return nil, err
+		}
+		all := 0.0
+		for _, share := range shares {
+			all += share
+		}
+		if all == 0 {
+			return nil, fmt.Errorf("no samples of %s", s.Path)
+		}
+		return values{"share": 100 * shares[filepath.Base(s.Path)] / all}, nil
+	}
+}
+
+func max(a, b int) int {
+	if a > b {
+		return a
+	}
+	return b
+}
