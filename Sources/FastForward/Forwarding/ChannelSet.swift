@@ -15,6 +15,8 @@ final class ChannelSet {
     private let path: (UInt16) -> APIPath
     private let pod: String
     private let keys: RandomKeys
+    /// How long a client waits for its turn.
+    private let hold: TimeSpan
     private let reportFailure: (_ local: UInt16, _ remote: UInt16, ConnectionFailure) -> Void
     private var connections: [Int: ChannelConnection] = [:]
     private var nextNumber = 0
@@ -34,6 +36,7 @@ final class ChannelSet {
         path: @escaping (UInt16) -> APIPath,
         pod: String,
         keys: RandomKeys,
+        hold: TimeSpan,
         reportFailure: @escaping (_ local: UInt16, _ remote: UInt16, ConnectionFailure) -> Void
     ) {
         self.loop = loop
@@ -41,6 +44,7 @@ final class ChannelSet {
         self.path = path
         self.pod = pod
         self.keys = keys
+        self.hold = hold
         self.reportFailure = reportFailure
     }
 
@@ -103,7 +107,7 @@ final class ChannelSet {
     private func schedule() {
         guard let oldest = waiting.first else { return }
         if timer == nil { timer = LoopTimer(loop: loop) { [weak self] in self?.timerFired() } }
-        var next = oldest.since + TunnelSet.waitingSpan
+        var next = oldest.since + hold
         if opening.count < Self.openingMax {
             next = loop.now
         } else if let end = openingEnds.first {
@@ -117,7 +121,7 @@ final class ChannelSet {
             opening.remove(end.number)
             _ = openingEnds.pop()
         }
-        while let oldest = waiting.first, oldest.since + TunnelSet.waitingSpan <= loop.now {
+        while let oldest = waiting.first, oldest.since + hold <= loop.now {
             _ = waiting.pop()
             if !oldest.local.isClosing { giveUp(oldest.local) }
         }

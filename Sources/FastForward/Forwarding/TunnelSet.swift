@@ -234,6 +234,7 @@ package final class TunnelSet: Tunnel.Owner {
             path: { .portForward(pod: pod, namespace: namespace, ports: [$0], at: endpoint.server) },
             pod: pod,
             keys: keys,
+            hold: hold,
             reportFailure: { [weak self] in self?.connectionFailed(local: $0, remote: $1, $2) }
         )
         timer?.cancel()

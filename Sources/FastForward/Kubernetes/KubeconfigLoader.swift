@@ -17,9 +17,6 @@ package struct KubeconfigLoader: Sendable {
     /// What relative paths on the command line and in the environment start from; absolute.
     package var currentDirectory: String
 
-    /// Whether the writer of a pipe is waited for; a pipe can be read only once.
-    private var acceptsPipes = true
-
     package init(explicitFile: String? = nil, environment: [String: String], currentDirectory: String) {
         self.explicitFile = explicitFile
         self.environment = environment
