@@ -121,6 +121,8 @@ package final class Cluster {
 
     // MARK: Watches
 
+    var watchCount: Int { watches.count }
+
     func watchBegan(_ watch: APIExchange) { watches.append(watch) }
 
     func watchEnded(_ watch: APIExchange) { watches.removeAll { $0 === watch } }

@@ -121,13 +121,16 @@ struct ClusterOptions: ParsableArguments {
 
     /// `arguments` with `--flag=true` as `--flag`, and without `--flag=false`; the last word on a flag counts.
     ///
-    /// The texts are those of Go's `strconv.ParseBool`; others are left, for an error.
+    /// The texts are those of Go's `strconv.ParseBool`; others are left, for an error. An empty value, as in `--flag=`,
+    /// gets a word of its own: ArgumentParser would take the next one for it.
     static func withoutTruthValues(_ arguments: [String]) -> [String] {
         var result: [String] = []
         for (index, argument) in arguments.enumerated() {
             if argument == "--" { return result + arguments[index...] }
             guard let flag = truthFlags.first(where: { argument.hasPrefix($0 + "=") }) else {
-                result.append(argument)
+                let isEmptyValue =
+                    argument.hasPrefix("--") && argument.firstIndex(of: "=") == argument.indices.last
+                result += isEmptyValue ? [String(argument.dropLast()), ""] : [argument]
                 continue
             }
             switch argument.dropFirst(flag.count + 1) {

@@ -2,12 +2,14 @@
 package enum TargetArgumentError: Error, Equatable, CustomStringConvertible {
     case manySlashes
     case incomplete
+    case emptyName
     case badName(String, problem: String)
 
     package var description: String {
         switch self {
         case .manySlashes: "arguments in resource/name form may not have more than one slash"
         case .incomplete: "arguments in resource/name form must have a single resource and name"
+        case .emptyName: "resource name may not be empty"
         case .badName(let name, let problem):
             "invalid resource name \"\(name.escapedForTerminal())\": [\(problem)]"
         }
@@ -26,6 +28,7 @@ package struct TargetArgument: Hashable, Sendable {
     package init(_ text: String) throws(TargetArgumentError) {
         let pieces = text.split(separator: "/", omittingEmptySubsequences: false)
         guard pieces.count <= 2 else { throw .manySlashes }
+        guard !text.isEmpty else { throw .emptyName }
         let name = pieces.count == 1 ? text : String(pieces[1])
         let type = pieces.count == 1 ? "pod" : pieces[0]
         guard !name.isEmpty, !type.isEmpty, !type.contains(",") else { throw .incomplete }

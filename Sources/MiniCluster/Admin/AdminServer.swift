@@ -149,7 +149,7 @@ private final class AdminConnection: TransportOwner {
             ),
             "streams": .number(tunnels.reduce(0) { $0 + $1.streamCount }),
             "tunnelsOpened": .number(statistics.tunnelsOpened), "requests": .number(statistics.requests),
-            "connections": .number(statistics.connectionsOpened),
+            "watches": .number(cluster.watchCount), "connections": .number(statistics.connectionsOpened),
             "connectionsFailed": .number(statistics.connectionsFailed),
             "bytesToPods": .number(statistics.bytesToPods),
             "bytesFromPods": .number(statistics.bytesFromPods),

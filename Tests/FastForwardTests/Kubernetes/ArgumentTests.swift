@@ -20,7 +20,7 @@ import Testing
             ("pods,svc/echo", "arguments in resource/name form must have a single resource and name"),
             ("pod/..", "invalid resource name \"..\": [may not be '..']"),
             ("pod/a%b", "invalid resource name \"a%b\": [may not contain '%']"),
-            ("", "arguments in resource/name form must have a single resource and name"),
+            ("", "resource name may not be empty"),
         ]
     )
     func `other targets are refused`(text: String, problem: String) {

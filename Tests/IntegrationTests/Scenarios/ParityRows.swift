@@ -23,10 +23,14 @@ struct ParityRow: Sendable {
     /// nil: everything is the same.
     var difference: Difference?
 
-    /// Whether it listens on a port that another row may want too.
-    var wantsFixedPort: Bool {
-        listening > 0
-            && words.dropFirst().contains { !$0.hasPrefix(":") && !$0.hasPrefix("0:") && !$0.hasPrefix("{") }
+    /// The port that it listens on whatever else does: a name, or a number that is not drawn.
+    var fixedPort: UInt16? {
+        guard listening > 0 else { return nil }
+        switch words.last?.split(separator: ":", omittingEmptySubsequences: false).first {
+        case "echo", "7000", "07000": return 7000
+        case "greeting": return 7009
+        case .some, nil: return nil
+        }
     }
 
     var words: [String] {
@@ -43,6 +47,24 @@ struct ParityRow: Sendable {
 }
 
 extension ParityRow {
+    /// For a cluster that is reached in another way; it has the pod `demo` with its service and deployment.
+    static let few =
+        works("demo :7009", "svc/demo :7", "deploy/demo :echo")
+        + fails(
+            "nope 80",
+            "svc/demo 81",
+            "pending 80",
+            "foo/x 80",
+            "cm/x 80",
+            "no/node1 80",
+            "-n nope demo 80"
+        )
+
+    /// For a program that runs in a pod of the namespace `other`.
+    static let inPod =
+        works("far :7009", "deploy/far :7000", "-n default demo :7009")
+        + fails("demo 80", "svc/nope 80", "--token x far 80", "foo/x 80")
+
     /// Each kind in each of its spellings; the port tells which pod was taken.
     fileprivate static let targets: [ParityRow] =
         works(
@@ -345,6 +367,11 @@ extension ParityRow {
             "/ 80",
             "pods,svc/demo 80",
             "demo, 80",
+            "'' 80",
+            "--server= nope 80",
+            "--server '' nope 80",
+            "--namespace= svc/nope 80",
+            "--pod-running-timeout= demo 80",
             "pod/.. 80",
             "pod/a%b 80",
             "--pod-running-timeout=0 demo 80",

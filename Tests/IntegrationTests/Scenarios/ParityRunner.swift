@@ -31,6 +31,18 @@ struct ParityPorts: Sendable {
         self.listeners = listeners
     }
 
+    /// Whether nobody listens on it, so that a command line that names it can.
+    static func isFree(_ port: UInt16) -> Bool {
+        ["127.0.0.1", "::1"].allSatisfy { address in
+            let family = address.contains(":") ? AF_INET6 : AF_INET
+            let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+            defer { Foundation.close(descriptor) }
+            var on: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+            return SocketName.loopback(address, port).withPointer { bind(descriptor, $0, $1) } == 0
+        }
+    }
+
     func close() { for listener in listeners { Foundation.close(listener) } }
 
     /// `words` with ports in them; `{a}` is `free`.
@@ -81,6 +93,15 @@ final class ParityRunner: @unchecked Sendable {
         var description: String { "\(row.text)\nkubectl: \(kubectl)\nffwd: \(ffwd)" }
     }
 
+    /// How the programs are started.
+    struct Setting {
+        /// What stands before the program's name: a program that starts it.
+        var wrapper: [String] = []
+        var environment: [String: String] = [:]
+        /// Whether the programs are told where the kubeconfig is.
+        var hasKubeconfig = true
+    }
+
     /// How many command lines run at a time: kubectl takes a tenth of a second of one core to start.
     private static let lanes = 3
     /// How long one program may take.
@@ -88,25 +109,33 @@ final class ParityRunner: @unchecked Sendable {
 
     private let scenario: Scenario
     private let ports: ParityPorts
+    private let setting: Setting
     private let kubectl: String
     /// Guards what follows, and the starting of processes: their pipes must not be inherited by each other.
     private let lock = NSLock()
     private var waiting: [ParityRow]
-    /// Rows that want ports of their own go one after the other.
+    /// Rows that want a certain port go one after the other; those whose port somebody else has do not run.
     private var waitingForPorts: [ParityRow]
     private var results: [Result] = []
     private var problems: [String] = []
 
-    init(_ rows: [ParityRow], in scenario: Scenario, ports: ParityPorts) throws {
+    init(
+        _ rows: [ParityRow],
+        in scenario: Scenario,
+        ports: ParityPorts,
+        setting: Setting = Setting()
+    ) throws {
         self.scenario = scenario
         self.ports = ports
+        self.setting = setting
         kubectl = try Programs.kubectl()
-        waiting = rows.filter { !$0.wantsFixedPort }
-        waitingForPorts = rows.filter(\.wantsFixedPort)
+        waiting = rows.filter { $0.fixedPort == nil }
+        waitingForPorts = rows.filter { $0.fixedPort.map { ParityPorts.isFree($0) } ?? false }
     }
 
     /// - Returns: what both programs did, and what kept a row from being run.
-    func run() -> (results: [Result], problems: [String]) {
+    func run() throws -> (results: [Result], problems: [String]) {
+        try fillKubectlsCache()
         DispatchQueue.concurrentPerform(iterations: Self.lanes) { lane in
             while let row = next(isFirst: lane == 0) {
                 do {
@@ -120,6 +149,18 @@ final class ParityRunner: @unchecked Sendable {
         return (results, problems)
     }
 
+    /// Has kubectl learn the server's types: what it says of a refused credential depends on whether it knows them.
+    private func fillKubectlsCache() throws {
+        let configured = setting.hasKubeconfig ? ["--kubeconfig", try scenario.cluster.kubeconfig] : []
+        let process = try scenario.start(
+            setting.wrapper + [kubectl] + configured + ["api-resources"],
+            environment: setting.environment
+        )
+        guard try process.waitForExit(until: scenario.deadline) == .status(0) else {
+            throw ScenarioError("kubectl api-resources failed: \(process.transcript)")
+        }
+    }
+
     private func next(isFirst: Bool) -> ParityRow? {
         lock.withLock {
             if isFirst, let row = waitingForPorts.popLast() { return row }
@@ -131,7 +172,7 @@ final class ParityRunner: @unchecked Sendable {
         let free = try SocketName.freePort()
         let words = ports.fill(row.words == [""] ? [] : row.words, free: free)
         let kubeconfig = try scenario.cluster.directory.appendingPathComponent("kubeconfig" + row.user).path
-        let configured = ["--kubeconfig", kubeconfig]
+        let configured = setting.hasKubeconfig ? ["--kubeconfig", kubeconfig] : []
         let theirs = try outcome([kubectl] + configured + ["port-forward"] + words, row.listening, free)
         var listening = row.listening
         if row.difference?.isRefusal == true { listening = 0 }
@@ -140,7 +181,9 @@ final class ParityRunner: @unchecked Sendable {
     }
 
     private func outcome(_ arguments: [String], _ listening: Int, _ free: UInt16) throws -> Outcome {
-        let process = try lock.withLock { try scenario.start(arguments) }
+        let process = try lock.withLock {
+            try scenario.start(setting.wrapper + arguments, environment: setting.environment)
+        }
         defer { process.kill() }
         let deadline = Deadline(in: Self.programLimit)
         var heard: [String] = []

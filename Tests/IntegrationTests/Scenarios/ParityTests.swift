@@ -7,14 +7,70 @@ extension Integration {
         @Test func `each command line prints, forwards and ends as kubectl's`() throws {
             let kind = ClusterKind.miniCluster(.ideal).with("--examples")
             try Scenario.run(kind, within: .seconds(150)) { scenario in
-                let ports = try ParityPorts()
-                defer { ports.close() }
-                let runner = try ParityRunner(ParityRow.all, in: scenario, ports: ports)
-                let (results, problems) = runner.run()
-                for problem in problems { Issue.record("\(problem)") }
-                #expect(results.count + problems.count == ParityRow.all.count)
-                for result in results { Self.compare(result) }
+                try Self.compare(ParityRow.all, in: scenario)
             }
+        }
+
+        @Test func `so it is behind a base path, over IPv6, where there is the SPDY upgrade only`() throws {
+            let kind = ClusterKind.miniCluster(.ideal)
+                .with("--base-path", "/k8s/clusters/c-1", "--address", "::1", "--ways", "spdy")
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                try Self.compare(ParityRow.few, in: scenario)
+            }
+        }
+
+        /// A pod's credential lies at a fixed path, which is made in a mount name space of the programs' own.
+        @Test func `so it is in a pod`() throws {
+            let kind = ClusterKind.miniCluster(.ideal).with("--examples")
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let directory = try scenario.cluster.directory
+                let kubeconfig = try String(contentsOfFile: scenario.cluster.kubeconfig, encoding: .utf8)
+                let address = try #require(try URL(string: scenario.cluster.url))
+                let authority = try #require(
+                    kubeconfig.firstMatch(of: /certificate-authority-data: (\S+)/)
+                        .flatMap { Data(base64Encoded: String($0.1)) }
+                )
+                try authority.write(to: directory.appendingPathComponent("ca.crt"))
+                let script = try scenario.file(
+                    "in-pod",
+                    """
+                    set -e
+                    mount -t tmpfs tmpfs /run
+                    account=/run/secrets/kubernetes.io/serviceaccount
+                    mkdir -p $account
+                    cp '\(directory.path)/ca.crt' '\(directory.path)/token' $account
+                    printf other > $account/namespace
+                    exec "$@"
+                    """
+                )
+                let wrapper = [try Programs.installed("unshare"), "--mount", "sh", script]
+                let trial = try scenario.start(wrapper + ["test", "-d", "/var/run/secrets"])
+                guard try trial.waitForExit(until: scenario.deadline) == .status(0) else {
+                    try Test.cancel("no mount name spaces for us")
+                }
+                let setting = ParityRunner.Setting(
+                    wrapper: wrapper,
+                    environment: [
+                        "KUBERNETES_SERVICE_HOST": address.host ?? "",
+                        "KUBERNETES_SERVICE_PORT": "\(address.port ?? 0)", "KUBECONFIG": "",
+                    ],
+                    hasKubeconfig: false
+                )
+                try Self.compare(ParityRow.inPod, in: scenario, setting)
+            }
+        }
+
+        private static func compare(
+            _ rows: [ParityRow],
+            in scenario: Scenario,
+            _ setting: ParityRunner.Setting = .init()
+        ) throws {
+            let ports = try ParityPorts()
+            defer { ports.close() }
+            let runner = try ParityRunner(rows, in: scenario, ports: ports, setting: setting)
+            let (results, problems) = try runner.run()
+            for problem in problems { Issue.record("\(problem)") }
+            for result in results { compare(result) }
         }
 
         private static func compare(_ result: ParityRunner.Result) {
@@ -52,8 +108,9 @@ extension Integration {
                     try scenario.start([try Programs.kubectl()] + kubeconfig + ["port-forward"] + target),
                     try scenario.start([Programs.ffwd] + kubeconfig + target),
                 ]
-                // Long enough for both to watch, as a rule; it is the same if one of them only lists then.
-                usleep(700_000)
+                try scenario.poll(for: "two watches") {
+                    try scenario.cluster.admin("GET", "/stats").contains("\"watches\":2,")
+                }
                 try scenario.cluster.admin("POST", "/create?pod=late&labels=app=nobody&life=starting")
                 for program in programs {
                     #expect(try program.waitForExit(until: scenario.deadline) == .status(1))
