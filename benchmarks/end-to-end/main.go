@@ -47,7 +47,7 @@ func main() {
 	flag.StringVar(&o.report, "report", "", "print the report of this JSON file and measure nothing")
 	flag.BoolVar(&o.quick, "quick", false, "smaller amounts: under three minutes")
 	flag.BoolVar(&o.profile, "profile", false, "profile ffwd and the yardstick instead: one download, one upload")
-	flag.IntVar(&o.rounds, "rounds", 0, "how often each experiment is done; 0: 5, with --quick 3")
+	flag.IntVar(&o.rounds, "rounds", 0, "how often each experiment is done; 0: 5, with --quick 2")
 	flag.Parse()
 	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "benchmarks:", err)
@@ -78,7 +78,7 @@ func (o options) run() error {
 	if o.rounds == 0 {
 		o.rounds = roundsOfRecord
 		if o.quick {
-			o.rounds = 3
+			o.rounds = 2
 		}
 	}
 	b := &bench{
