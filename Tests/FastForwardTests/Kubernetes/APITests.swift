@@ -235,6 +235,7 @@ struct RecordedFailure: CustomTestStringConvertible, Sendable {
             (
                 "http-400-channels-no-port.bin",
                 #"unable to upgrade connection: query parameter "port" is required"#
+                    + " (API servers before Kubernetes 1.30 know no tunnel in a WebSocket)"
             ),
             ("http-405.bin", "unable to upgrade connection: Method Not Allowed"),
         ]
