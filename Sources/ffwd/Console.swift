@@ -58,6 +58,17 @@ final class Console {
             let kind =
                 isLast ? "lost connection to pod (reconnecting)" : "lost one of several connections to pod"
             budgeted(kind, "lost connection to pod: \(reason)" + (isLast ? " (reconnecting)" : ""))
+        case .podChanged(let old, let new, let loss):
+            budgeted("forwarding to another pod", "pod/\(old) is \(loss): forwarding to pod/\(new)")
+        case .podMissing(let name, let loss):
+            budgeted(
+                "waiting for a pod",
+                "pod/\(name) is \(loss), and there is no other: clients wait for one"
+            )
+        case .podJoined(let name):
+            budgeted("pods joined", "forwarding to pod/\(name) too")
+        case .podLeft(let name, let loss):
+            budgeted("pods left", "pod/\(name) is \(loss): no longer forwarding to it")
         case .tunnelRestored:
             budgeted("connection to pod restored", "connection to pod restored")
         case .fact(let fact):

@@ -84,7 +84,7 @@ final class ForwardSession {
         case .drained: if let endAfterDrain { stop(endAfterDrain) }
         case .listening, .listenFailed, .ready, .accepted, .acceptingPaused, .acceptingResumed,
             .connectionFailed,
-            .tunnelLost, .tunnelRestored, .fact:
+            .tunnelLost, .tunnelRestored, .podChanged, .podMissing, .podJoined, .podLeft, .fact:
             break
         }
     }

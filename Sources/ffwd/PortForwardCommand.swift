@@ -68,6 +68,15 @@ struct PortForwardCommand: ParsableCommand {
     @Option(help: "How many connections may be open at once; others wait. (default: what the system allows)")
     var maxConnections: UInt32?
 
+    @Option(
+        help: ArgumentHelp(
+            "Spread the connections of a service or workload over all its pods: least, round-robin or random.",
+            discussion:
+                "Without it they go to one pod, as kubectl's do, and to the next one when that is lost."
+        )
+    )
+    var balance: PodBalance?
+
     @Option(help: "How long clients wait while there is no tunnel (like 5s or 2m).")
     var hold = "30s"
 
@@ -154,6 +163,7 @@ struct PortForwardCommand: ParsableCommand {
         request.limits = limits
         request.hold = try Self.span(hold, of: "--hold")
         request.reconnects = !endsWhenLost
+        request.balance = balance
         // The environment is as it was; the files may have changed.
         let (again, flags) = (loader.again, cluster.flags)
         request.reloadedAccess = { try? ClusterAccess(loading: again, flags: flags) }
@@ -178,6 +188,7 @@ extension PortForwardCommand {
 }
 
 extension Forwarder.HalfClose: ExpressibleByArgument {}
+extension PodBalance: ExpressibleByArgument {}
 
 /// Which ways into the API server are tried.
 enum Transport: String, ExpressibleByArgument, CaseIterable {

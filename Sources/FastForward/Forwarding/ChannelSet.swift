@@ -69,7 +69,7 @@ final class ChannelSet {
 
     private func open(_ local: LocalConnection) {
         guard let port = local.port else { return }
-        let (localPort, remotePort, number) = (port.local, port.remote, nextNumber)
+        let (localPort, remotePort, number) = (port.local, local.remotePort, nextNumber)
         nextNumber += 1
         let connection = ChannelConnection(
             loop: loop,
@@ -88,6 +88,9 @@ final class ChannelSet {
         connection.openUpstream()
     }
 
+    /// Whether it carries and waits for nobody.
+    var isIdle: Bool { connections.isEmpty && waiting.isEmpty }
+
     private func opened(_ number: Int) {
         guard opening.remove(number) != nil, !waiting.isEmpty else { return }
         // In a later turn: this may be in the middle of a batch.
@@ -100,7 +103,7 @@ final class ChannelSet {
     }
 
     private func giveUp(_ local: LocalConnection) {
-        if let port = local.port { reportFailure(port.local, port.remote, .noTunnel) }
+        if let port = local.port { reportFailure(port.local, local.remotePort, .noTunnel) }
         local.fail()
     }
 

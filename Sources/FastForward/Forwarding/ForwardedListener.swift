@@ -6,7 +6,10 @@ final class ForwardedListener {
         let error: LoopError
     }
 
+    /// The port of the pod that was found first; other pods may have another one of the same name.
     let remote: UInt16
+    /// Its place among the forward's ports.
+    let index: Int
     let departures: Departures
     let heldEnds: HeldEnds
     /// Whether the runtime would cut the answer of a client whose end is passed on.
@@ -28,6 +31,7 @@ final class ForwardedListener {
     init(
         loop: EventLoop,
         port: ForwardedPort,
+        index: Int,
         departures: Departures,
         heldEnds: HeldEnds,
         holdsEnds: Bool,
@@ -37,6 +41,7 @@ final class ForwardedListener {
     ) {
         self.loop = loop
         self.remote = port.remote
+        self.index = index
         self.local = port.local
         self.departures = departures
         self.heldEnds = heldEnds

@@ -26,6 +26,8 @@ package final class Forwarder {
         package var halfClose = HalfClose.auto
         /// How many tunnels there are, and what they may keep in memory.
         package var limits = TunnelLimits.standard
+        /// How connections are spread over all pods of the target; nil: they go to one pod.
+        package var balance: PodBalance?
         /// How long clients wait for a tunnel where there is none.
         package var hold = TimeSpan.seconds(30)
         /// Whether a lost tunnel is made again; false: the forward ends, as kubectl's does.
@@ -67,7 +69,7 @@ package final class Forwarder {
     private var endpoint: UpstreamEndpoint?
     private var search: TargetSearch?
     private var found: TargetSearch.Found?
-    private var tunnels: TunnelSet?
+    private var pods: PodSet?
     private var hasTunnel = false
     private var startError: UpstreamError?
     private var listeners: [ForwardedListener] = []
@@ -124,20 +126,31 @@ package final class Forwarder {
         }
     }
 
-    private func openTunnels(to pod: String, namespace: String) {
-        guard let endpoint, tunnels == nil else { return }
-        let tunnels = TunnelSet(
-            loop: loop,
-            endpoint: endpoint,
-            pod: pod,
-            namespace: namespace,
-            ways: request.ways,
-            limits: request.limits,
-            hold: request.hold,
-            renewedEndpoint: { [weak self] in self?.renewedEndpoint() }
-        ) { [weak self] event in self?.tunnelSetReported(event) }
-        self.tunnels = tunnels
-        tunnels.start()
+    private func openTunnels(to pod: String, uid: String? = nil, namespace: String) {
+        guard pods == nil else { return }
+        let pods = PodSet(
+            PodSet.Surroundings(
+                loop: loop,
+                ways: request.ways,
+                limits: request.limits,
+                hold: request.hold,
+                balance: request.balance,
+                endpoint: { [weak self] in self?.endpoint },
+                renewedEndpoint: { [weak self] in self?.renewedEndpoint() },
+                remotePorts: { [weak self] in (try? self?.ports(of: $0))?.map(\.remote) }
+            )
+        ) { [weak self] in self?.podSetReported($0) }
+        self.pods = pods
+        pods.add(pod, uid: uid, namespace: namespace)
+    }
+
+    private func ports(of pod: Pod) throws(PortArgumentError) -> [ForwardedPort] {
+        if let service = found?.service {
+            return try PortArgument.resolve(request.ports, against: service, at: pod)
+        }
+        var ports: [ForwardedPort] = []
+        for argument in request.ports { ports.append(try argument.resolve(against: pod)) }
+        return ports
     }
 
     private func targetAnswered(_ result: Result<TargetSearch.Found, ForwarderFailure>) {
@@ -162,12 +175,14 @@ package final class Forwarder {
             self.found = found
             tell(.podChosen(pod: found.pod.metadata.name, namespace: namespace))
             if let startError { fail(.upstream(startError)) }
-            if request.target.kind != .pod { openTunnels(to: found.pod.metadata.name, namespace: namespace) }
+            if request.target.kind != .pod {
+                openTunnels(to: found.pod.metadata.name, uid: found.pod.metadata.uid, namespace: namespace)
+            }
             beginIfPossible()
         }
     }
 
-    private func tunnelSetReported(_ event: TunnelSet.Event) {
+    private func podSetReported(_ event: PodSet.Event) {
         guard !isClosed else { return }
         switch event {
         case .opened:
@@ -189,23 +204,22 @@ package final class Forwarder {
         case .connectionFailed(let local, let remote, let failure):
             failures[failure.kind, default: 0] += 1
             handler(.connectionFailed(localPort: local, remotePort: remote, failure))
+        case .moved(let old, let new, let loss): handler(.podChanged(from: old, to: new, loss))
+        case .bereft(let name, let loss): handler(.podMissing(name, loss))
+        case .joined(let name): handler(.podJoined(name))
+        case .left(let name, let loss): handler(.podLeft(name, loss))
         }
     }
 
     private func beginIfPossible() {
         guard let found, hasTunnel, !isReady, !isClosed else { return }
-        var ports: [ForwardedPort] = []
-        do throws(PortArgumentError) {
-            if let service = found.service {
-                ports = try PortArgument.resolve(request.ports, against: service, at: found.pod)
-            } else {
-                for argument in request.ports { ports.append(try argument.resolve(against: found.pod)) }
-            }
-        } catch {
+        let ports: [ForwardedPort]
+        do throws(PortArgumentError) { ports = try self.ports(of: found.pod) } catch {
             fail(.port(error))
             return
         }
-        for port in ports { listen(port) }
+        pods?.know(found.pod, remotePorts: ports.map(\.remote))
+        for (index, port) in ports.enumerated() { listen(port, index) }
         guard !listeners.isEmpty else {
             fail(.nothingToListenOn(ports))
             return
@@ -215,7 +229,7 @@ package final class Forwarder {
             descriptorsMax: request.descriptorsMax,
             openDescriptors: ProcessLimits.openFileCount(),
             tunnelsMax: request.limits.tunnels.most,
-            perConnection: tunnels?.usesChannels ?? false ? 2 : 1,
+            perConnection: pods?.usesChannels ?? false ? 2 : 1,
             connectionsMax: request.connectionsMax
         )
         for listener in listeners {
@@ -224,6 +238,9 @@ package final class Forwarder {
             }
         }
         handler(.ready)
+        guard request.reconnects else { return }
+        let namespace = found.pod.metadata.namespace ?? request.access.namespace
+        pods?.follow(found.selector ?? PodSelector(pod: found.pod.metadata.name, namespace: namespace))
     }
 
     /// Whether the end of a client that still wants its answer is kept from the pod.
@@ -237,10 +254,11 @@ package final class Forwarder {
 
     /// Listens on every address for one port: `localhost` fails only if both of its addresses do, an explicit
     /// address must not fail (kubectl's rule: client-go `tools/portforward/portforward.go`).
-    private func listen(_ port: ForwardedPort) {
+    private func listen(_ port: ForwardedPort, _ index: Int) {
         let listener = ForwardedListener(
             loop: loop,
             port: port,
+            index: index,
             departures: departures,
             heldEnds: heldEnds,
             holdsEnds: holdsEnds,
@@ -287,7 +305,7 @@ package final class Forwarder {
             clients[ObjectIdentifier(local)] = (client, loop.now)
             tell(.connectionBegan(client: client, localPort: port.local, remotePort: port.remote))
         }
-        tunnels?.place(local)
+        pods?.place(local)
     }
 
     private func mayAccept() -> Bool {
@@ -321,12 +339,13 @@ package final class Forwarder {
             accepted: acceptedCount,
             open: connectionCount,
             failures: failures.map { (kind: $0, count: $1) }.sorted { $0.kind < $1.kind },
-            pods: tunnels.map { [($0.pod, $0.statistics)] } ?? []
+            pods: pods?.statistics ?? []
         )
     }
 
     private func closed(_ local: LocalConnection) {
         connectionCount -= 1
+        pods?.closed(local)
         if request.detail >= .connections { tellEnd(of: local) }
         guard !isClosed else { return }
         if isDraining {
@@ -344,7 +363,7 @@ package final class Forwarder {
         let connection = ForwardedConnection(
             client: address,
             localPort: port.local,
-            remotePort: port.remote,
+            remotePort: local.remotePort,
             bytesFromClient: local.readByteCount,
             bytesToClient: local.writtenByteCount,
             span: loop.now - since
@@ -379,7 +398,7 @@ package final class Forwarder {
         search?.cancel()
         search = nil
         for listener in listeners { listener.close() }
-        tunnels?.close()
+        pods?.close()
         departures.close()
         heldEnds.close()
         endpoint?.close()

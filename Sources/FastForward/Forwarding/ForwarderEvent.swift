@@ -20,6 +20,14 @@ package enum ForwarderEvent {
     case acceptingPaused(connections: Int, AcceptGate.Limit)
     /// There is room again.
     case acceptingResumed
+    /// The pod is lost; new connections go to another one.
+    case podChanged(from: String, to: String, PodTracker.Loss)
+    /// The pod is lost, and there is no other: clients wait for one.
+    case podMissing(String, PodTracker.Loss)
+    /// A pod takes part in the balancing.
+    case podJoined(String)
+    /// A pod takes part no more.
+    case podLeft(String, PodTracker.Loss)
     /// Nobody is accepted any more, and the last client is gone.
     case drained
     /// One connection failed; the others go on.

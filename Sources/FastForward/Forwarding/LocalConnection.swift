@@ -19,6 +19,10 @@ final class LocalConnection: Transport {
 
     /// The forward that accepted it; nil once it is over.
     private(set) var port: ForwardedListener?
+    /// The port of the pod that it goes to.
+    var remotePort: UInt16 = 0
+    /// The pod's number in its ``PodSet``; negative: it has none.
+    var podNumber = -1
     /// The tunnel that carries it; nil while it waits for one and after the pod's side is over.
     private(set) var tunnel: Carrier?
     private(set) var slot = -1

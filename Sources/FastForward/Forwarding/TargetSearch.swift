@@ -10,6 +10,8 @@ final class TargetSearch {
         let pod: Pod
         /// Where the target is a service: it translates ports.
         let service: Service?
+        /// Which pods are the target's; nil: it is a pod itself.
+        let selector: PodSelector?
     }
 
     private let loop: EventLoop
@@ -52,7 +54,9 @@ final class TargetSearch {
         get(kind.type) { [weak self] body in
             guard let self else { return }
             if kind == .pod {
-                self.decode(Pod.self, body) { self.finish(.success(Found(pod: $0, service: nil))) }
+                self.decode(Pod.self, body) {
+                    self.finish(.success(Found(pod: $0, service: nil, selector: nil)))
+                }
             } else {
                 self.select(kind, body)
             }
@@ -159,7 +163,7 @@ final class TargetSearch {
         case nil: break
         case .list: list()
         case .watch(let resourceVersion): watch(from: resourceVersion)
-        case .found(let pod): finish(.success(Found(pod: pod, service: service)))
+        case .found(let pod): finish(.success(Found(pod: pod, service: service, selector: selector)))
         case .failed(let error): finish(.failure(.noPod(error)))
         }
     }

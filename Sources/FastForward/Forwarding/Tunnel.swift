@@ -217,7 +217,7 @@ package final class Tunnel: Carrier, TurnWork {
         case .fail(let slot, let failure):
             guard let local = locals[slot] else { return }
             if let port = local.port {
-                owner?.connectionFailed(local: port.local, remote: port.remote, failure)
+                owner?.connectionFailed(local: port.local, remote: local.remotePort, failure)
             }
             local.fail()
         case .release(let slot):
@@ -307,7 +307,7 @@ package final class Tunnel: Carrier, TurnWork {
             if let port = culprit.port {
                 owner?.connectionFailed(
                     local: port.local,
-                    remote: port.remote,
+                    remote: culprit.remotePort,
                     .heldUpOthers(count: waitingCount)
                 )
             }
@@ -544,7 +544,7 @@ package final class Tunnel: Carrier, TurnWork {
                 continue
             }
             if let port = local.port {
-                owner?.connectionFailed(local: port.local, remote: port.remote, .tunnelLost)
+                owner?.connectionFailed(local: port.local, remote: local.remotePort, .tunnelLost)
             }
             local.fail()
         }

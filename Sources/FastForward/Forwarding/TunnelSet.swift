@@ -10,13 +10,17 @@ package final class TunnelSet: Tunnel.Owner {
     /// How many accepted clients may wait for a tunnel.
     package static let waitingMax = 4096
 
-    package enum Event {
+    enum Event {
         /// A tunnel is open; the first says that the forward works.
         case opened
         /// A tunnel is gone or could not be made; `isLast`: no other is open now.
         case lost(UpstreamError, isLast: Bool)
         /// A connection failed for a reason that the server gave, or with its tunnel.
         case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
+        /// A connection on which nothing has happened yet, and that needs another pod: this one is being left.
+        case connectionLeft(LocalConnection)
+        /// Nothing is left of it after ``TunnelSet/retire()``.
+        case retired
     }
 
     private struct Waiting {
@@ -46,13 +50,17 @@ package final class TunnelSet: Tunnel.Owner {
     private var reconnect = ReconnectPolicy()
     private var timer: LoopTimer?
     private var isClosed = false
+    /// Whether the pod is gone, so that clients wait for another one.
+    private var isSuspended = false
+    /// Whether the pod is being left.
+    private var isRetiring = false
     /// Of the tunnels that are gone.
     private var pastStatistics = TunnelStatistics()
 
     /// - Parameters:
     ///   - hold: how long accepted clients wait for a tunnel.
     ///   - renewedEndpoint: asked before a lost last tunnel is made again; nil: nothing has changed.
-    package init(
+    init(
         loop: EventLoop,
         endpoint: UpstreamEndpoint,
         pod: String,
@@ -97,14 +105,22 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Gives a connection to a tunnel, or lets it wait for one.
     func place(_ local: LocalConnection) {
-        guard let port = local.port, !local.isClosing else { return }
+        guard !local.isClosing else { return }
+        guard !isRetiring else {
+            handler(.connectionLeft(local))
+            return
+        }
+        guard !isSuspended else {
+            wait(local)
+            return
+        }
         if let channels {
             channels.place(local)
             return
         }
         closeRetired()
         let choice = TunnelChoice(
-            for: port.remote,
+            for: local.remotePort,
             among: updatedCandidates(),
             bounds: limits.tunnels,
             mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax,
@@ -113,7 +129,7 @@ package final class TunnelSet: Tunnel.Owner {
         switch choice.verdict {
         case .use(let index):
             pastStatistics.connections += 1
-            tunnels[index].open(local, port: port.remote)
+            tunnels[index].open(local, port: local.remotePort)
         case .wait: wait(local)
         }
         if choice.opensAnother { openTunnel() }
@@ -154,7 +170,7 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     private func giveUp(_ local: LocalConnection) {
-        if let port = local.port { connectionFailed(local: port.local, remote: port.remote, .noTunnel) }
+        if let port = local.port { connectionFailed(local: port.local, remote: local.remotePort, .noTunnel) }
         local.fail()
     }
 
@@ -185,6 +201,10 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     func tunnelBecameIdle(_ tunnel: Tunnel) {
+        guard !isRetiring else {
+            scheduleTimer(at: loop.now)
+            return
+        }
         // The set's timer may be set to a later time, for another reason: then this waits for that.
         if timer?.deadline == nil { scheduleTimer() }
     }
@@ -212,6 +232,11 @@ package final class TunnelSet: Tunnel.Owner {
             return
         }
         if tunnel.hasBeenOpen { pastStatistics.lost += 1 }
+        guard !isRetiring else {
+            placeWaiting()
+            reportIfRetired()
+            return
+        }
         let isLast = !tunnels.contains { $0.isOpen }
         handler(.lost(error, isLast: isLast))
         // Also where others are left: a spare that cannot be had must not be asked for with each connection.
@@ -247,6 +272,29 @@ package final class TunnelSet: Tunnel.Owner {
         handler(.connectionFailed(local: local, remote: remote, failure))
     }
 
+    /// Lets clients wait from now on, until the pod is left.
+    func suspend() { isSuspended = true }
+
+    /// Makes no tunnel and takes no connection any more; what is open goes on to its end.
+    func retire() {
+        guard !isRetiring, !isClosed else { return }
+        isRetiring = true
+        placeWaiting()
+        for tunnel in tunnels where tunnel.load == 0 { end(tunnel) }
+        reportIfRetired()
+    }
+
+    private func end(_ tunnel: Tunnel) {
+        account(for: tunnel)
+        tunnels.removeAll { $0 === tunnel }
+        tunnel.close()
+    }
+
+    private func reportIfRetired() {
+        guard isRetiring, !isClosed, tunnels.isEmpty, channels?.isIdle ?? true else { return }
+        handler(.retired)
+    }
+
     // MARK: Time
 
     private var hasTunnel: Bool { tunnels.contains { $0.isOpen || $0.isOpening } }
@@ -255,7 +303,7 @@ package final class TunnelSet: Tunnel.Owner {
         guard channels == nil else { return }
         var next: Instant?
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
-        if !hasTunnel { consider(reconnect.nextAttempt ?? loop.now) }
+        if !hasTunnel, !isSuspended { consider(reconnect.nextAttempt ?? loop.now) }
         if let oldest = waiting.first {
             consider(oldest.since + hold)
             if let attempt = reconnect.nextAttempt, attempt > loop.now { consider(attempt) }
@@ -265,26 +313,35 @@ package final class TunnelSet: Tunnel.Owner {
         {
             consider(idle.idleSince + TunnelChoice.idleSpan)
         }
-        guard let next else { return }
+        if let next { scheduleTimer(at: next) }
+    }
+
+    private func scheduleTimer(at instant: Instant) {
         if timer == nil {
             timer = LoopTimer(loop: loop) { [weak self] in self?.timerFired() }
         }
-        timer?.schedule(at: next)
+        timer?.schedule(at: instant)
     }
 
     private func timerFired() {
         guard !isClosed else { return }
+        if isRetiring {
+            // In a turn of its own: the last release comes in the middle of a tunnel's batch.
+            for tunnel in tunnels where tunnel.load == 0 { end(tunnel) }
+            reportIfRetired()
+            return
+        }
         let now = loop.now
         while let oldest = waiting.first, oldest.since + hold <= now {
             waiting.removeFirst()
             if !oldest.local.isClosing { giveUp(oldest.local) }
         }
-        if !hasTunnel, reconnect.mayTry(at: now) {
+        if !hasTunnel, !isSuspended, reconnect.mayTry(at: now) {
             // What the kubeconfig says may have changed, which may be why the tunnel was lost.
             if way.isFound { endpoint = renewedEndpoint() ?? endpoint }
             openTunnel()
         }
-        if reconnect.mayTry(at: now) { placeWaiting() }
+        if reconnect.mayTry(at: now), !isSuspended { placeWaiting() }
         while TunnelChoice.mayCloseIdle(among: updatedCandidates(), bounds: limits.tunnels),
             let idle = longestIdle, idle.idleSince + TunnelChoice.idleSpan <= now
         {

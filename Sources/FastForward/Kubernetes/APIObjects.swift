@@ -58,6 +58,7 @@ package struct Pod: Decodable, Hashable, Sendable {
         package var name: String
         package var namespace: String?
         package var uid: String?
+        package var resourceVersion: String?
         /// RFC 3339.
         package var creationTimestamp: String?
         /// RFC 3339; set once the pod is going away.

@@ -29,9 +29,11 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
     package static func pods(
         namespace: String,
         labelSelector: String? = nil,
+        fieldSelector: String = "",
         at server: ServerURL
     ) -> APIPath {
-        let query = labelSelector.map { [("labelSelector", $0)] } ?? []
+        var query = labelSelector.map { [("labelSelector", $0)] } ?? []
+        if !fieldSelector.isEmpty { query.append(("fieldSelector", fieldSelector)) }
         return APIPath(server, ["api", "v1", "namespaces", namespace, "pods"], query: query)
     }
 
@@ -78,16 +80,14 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
     package static func podWatch(
         namespace: String,
         labelSelector: String,
+        fieldSelector: String = "",
         resourceVersion: String,
         at server: ServerURL
     ) -> APIPath {
-        APIPath(
-            server,
-            ["api", "v1", "namespaces", namespace, "pods"],
-            query: [
-                ("labelSelector", labelSelector), ("resourceVersion", resourceVersion), ("watch", "true"),
-            ]
-        )
+        var query = [("labelSelector", labelSelector)]
+        if !fieldSelector.isEmpty { query.append(("fieldSelector", fieldSelector)) }
+        query += [("resourceVersion", resourceVersion), ("watch", "true"), ("allowWatchBookmarks", "true")]
+        return APIPath(server, ["api", "v1", "namespaces", namespace, "pods"], query: query)
     }
 
     /// The port-forward of a pod; `ports` only for WebSocket channels.

@@ -46,6 +46,15 @@ package struct PodSelector: Hashable, Sendable {
     ///
     /// Empty: every pod.
     package let labelSelector: String
+    /// For the query too; empty: none.
+    package let fieldSelector: String
+
+    /// The pod of this name, and those that take its place.
+    package init(pod: String, namespace: String) {
+        self.namespace = namespace
+        labelSelector = ""
+        fieldSelector = "metadata.name=\(pod)"
+    }
 
     /// Reads the answer to a GET of an object that is no pod.
     ///
@@ -73,6 +82,7 @@ package struct PodSelector: Hashable, Sendable {
         }
         do throws(LabelSelector.Problem) {
             labelSelector = try selector.query()
+            fieldSelector = ""
         } catch {
             throw .invalid(kind: kind.kindName, problem: error.text)
         }

@@ -29,6 +29,18 @@ package enum ConnectionFailure: Equatable, Sendable {
         }
     }
 
+    /// Whether the pod itself refused the dial, so that nothing of the connection has reached it.
+    ///
+    /// The texts are those of containerd, CRI-O and cri-dockerd (which runs socat).
+    package var isRefusedDial: Bool {
+        guard case .reported(let text) = self else { return false }
+        return Self.dialTexts.contains { text.contains($0) }
+    }
+
+    private static let dialTexts = [
+        "failed to connect to localhost:", "connect: connection refused", "Connection refused",
+    ]
+
     /// A few words for a count.
     package var kind: String {
         switch self {

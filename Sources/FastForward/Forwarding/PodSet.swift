@@ -1,0 +1,332 @@
+/// How connections are spread over the pods of a service or workload.
+package enum PodBalance: String, CaseIterable, Sendable {
+    /// The pod with the fewest connections.
+    case least
+    /// One after the other.
+    case roundRobin = "round-robin"
+    case random
+}
+
+/// The pods that a forward goes to, and which of them a connection gets.
+///
+/// Theory of operation. A forward begins with one pod. Where the target is more than a pod, its pods are followed
+/// (``PodWatch``): without balancing the forward stays with its pod until that is lost, and then moves to the best of the
+/// others; with balancing every pod that serves takes part. A pod that is lost is *left*: its live connections go on
+/// to their own end, new ones and those on which nothing has happened yet go elsewhere. A pod that refuses a dial is
+/// set aside for a while, as long as there are others.
+final class PodSet {
+    /// How many pods take part in balancing: each has tunnels of its own.
+    static let balancedPodsMax = 64
+    /// How long a pod that refused is set aside: longer each time.
+    private static let asideShortest = TimeSpan.seconds(1)
+    private static let asideLongest = TimeSpan.seconds(30)
+
+    /// How long after its begin a forward begins to follow its pod.
+    private static let followAfter = TimeSpan.milliseconds(500)
+
+    enum Event {
+        case opened
+        /// `isLast`: no pod has a tunnel now.
+        case lost(UpstreamError, isLast: Bool)
+        case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
+        /// New connections go to another pod.
+        case moved(from: String, to: String, PodTracker.Loss)
+        /// The pod is lost, and there is no other yet.
+        case bereft(of: String, PodTracker.Loss)
+        /// A pod takes part in balancing, or does no more.
+        case joined(String)
+        case left(String, PodTracker.Loss)
+    }
+
+    /// What the forwarder knows and does for the pods.
+    struct Surroundings {
+        let loop: EventLoop
+        let ways: [TunnelWay]
+        let limits: TunnelLimits
+        let hold: TimeSpan
+        /// Nil: one pod at a time.
+        let balance: PodBalance?
+        let endpoint: () -> UpstreamEndpoint?
+        let renewedEndpoint: () -> UpstreamEndpoint?
+        /// The pod's ports, in the order of the listeners'; nil: it lacks one.
+        let remotePorts: (Pod) -> [UInt16]?
+    }
+
+    private final class Member {
+        let number: Int
+        let name: String
+        var uid: String?
+        let namespace: String
+        let tunnels: TunnelSet
+        var remotePorts: [UInt16]
+        var hasTunnel = false
+        /// Whether it takes new connections; one that is not ready does not.
+        var isServing = true
+        var isLeft = false
+        var connectionCount = 0
+        var refusals = 0
+        var asideUntil = Instant(nanoseconds: 0)
+
+        init(
+            number: Int,
+            name: String,
+            uid: String?,
+            namespace: String,
+            tunnels: TunnelSet,
+            remotePorts: [UInt16]
+        ) {
+            self.number = number
+            self.name = name
+            self.uid = uid
+            self.namespace = namespace
+            self.tunnels = tunnels
+            self.remotePorts = remotePorts
+        }
+    }
+
+    private let surroundings: Surroundings
+    private let handler: (Event) -> Void
+    private let keys: RandomKeys
+    private var members: [Member] = []
+    private var nextNumber = 0
+    private var watch: PodWatch?
+    private var isBereft = false
+    private var turn = 0
+    private var isClosed = false
+    /// Of the pods that were left.
+    private var pastStatistics: [(name: String, TunnelStatistics)] = []
+    private static let pastPodsMax = 100
+
+    init(_ surroundings: Surroundings, handler: @escaping (Event) -> Void) {
+        self.surroundings = surroundings
+        self.handler = handler
+        keys = RandomKeys(pool: surroundings.loop.pool)
+    }
+
+    var isEmpty: Bool { members.isEmpty }
+    /// Whether each connection has an upstream connection of its own.
+    var usesChannels: Bool { members.contains { $0.tunnels.usesChannels } }
+    private var hasTunnel: Bool { members.contains { $0.hasTunnel && !$0.isLeft } }
+
+    var statistics: [(name: String, TunnelStatistics)] {
+        pastStatistics + members.map { ($0.name, $0.tunnels.statistics) }
+    }
+
+    // MARK: Pods
+
+    /// Opens the first tunnel to a pod of this name.
+    func add(_ name: String, uid: String? = nil, namespace: String, remotePorts: [UInt16] = []) {
+        guard let endpoint = surroundings.endpoint() else { return }
+        let number = nextNumber
+        nextNumber += 1
+        let tunnels = TunnelSet(
+            loop: surroundings.loop,
+            endpoint: endpoint,
+            pod: name,
+            namespace: namespace,
+            ways: surroundings.ways,
+            limits: surroundings.limits,
+            hold: surroundings.hold,
+            renewedEndpoint: surroundings.renewedEndpoint
+        ) { [weak self] in self?.reported($0, by: number) }
+        members.append(
+            Member(
+                number: number,
+                name: name,
+                uid: uid,
+                namespace: namespace,
+                tunnels: tunnels,
+                remotePorts: remotePorts
+            )
+        )
+        tunnels.start()
+    }
+
+    /// Completes what is known of the only pod, once it has been asked for.
+    func know(_ pod: Pod, remotePorts: [UInt16]) {
+        members.first?.remotePorts = remotePorts
+        members.first?.uid = pod.metadata.uid
+    }
+
+    /// Follows the pods of the target from now on.
+    func follow(_ selector: PodSelector) {
+        let endpoint = surroundings.endpoint
+        // The forward itself goes first.
+        let begin = surroundings.balance == nil ? surroundings.loop.now + Self.followAfter : surroundings.loop.now
+        let watch = PodWatch(
+            loop: surroundings.loop,
+            endpoint: endpoint,
+            selector: selector,
+            unavailable: {},
+            handler: { [weak self] in self?.podsChanged($0) }
+        )
+        self.watch = watch
+        watch.start(at: begin)
+    }
+
+    private func podsChanged(_ tracker: PodTracker) {
+        guard !isClosed else { return }
+        if surroundings.balance == nil {
+            moveIfLost(tracker)
+        } else {
+            rebalance(tracker)
+        }
+    }
+
+    private func moveIfLost(_ tracker: PodTracker) {
+        guard let current = members.last(where: { !$0.isLeft }),
+            let loss = tracker.loss(of: current.name, uid: current.uid)
+        else {
+            isBereft = false
+            return
+        }
+        guard let next = successor(of: current, tracker) else {
+            if !isBereft { handler(.bereft(of: current.name, loss)) }
+            isBereft = true
+            // One that terminates may serve for a while.
+            if loss != .terminating { current.tunnels.suspend() }
+            return
+        }
+        isBereft = false
+        add(
+            next.pod.metadata.name,
+            uid: next.pod.metadata.uid,
+            namespace: current.namespace,
+            remotePorts: next.ports
+        )
+        handler(.moved(from: current.name, to: next.pod.metadata.name, loss))
+        leave(current)
+    }
+
+    private func successor(of current: Member, _ tracker: PodTracker) -> (pod: Pod, ports: [UInt16])? {
+        for pod in tracker.serving where pod.metadata.uid != current.uid || pod.metadata.name != current.name
+        {
+            if let ports = surroundings.remotePorts(pod) { return (pod, ports) }
+        }
+        return nil
+    }
+
+    private func rebalance(_ tracker: PodTracker) {
+        let serving = tracker.serving
+        for member in members where !member.isLeft {
+            member.isServing = serving.contains {
+                $0.metadata.name == member.name && $0.metadata.uid == member.uid
+            }
+        }
+        var count = members.count { !$0.isLeft }
+        for pod in serving where count < Self.balancedPodsMax {
+            let isMember = members.contains {
+                !$0.isLeft && $0.name == pod.metadata.name && $0.uid == pod.metadata.uid
+            }
+            guard !isMember, let ports = surroundings.remotePorts(pod),
+                let namespace = members.first?.namespace
+            else { continue }
+            add(pod.metadata.name, uid: pod.metadata.uid, namespace: namespace, remotePorts: ports)
+            handler(.joined(pod.metadata.name))
+            count += 1
+        }
+        for member in members where !member.isLeft {
+            guard let loss = tracker.loss(of: member.name, uid: member.uid) else { continue }
+            // The last one is left only for another.
+            guard members.contains(where: { !$0.isLeft && $0 !== member }) else {
+                if !isBereft { handler(.bereft(of: member.name, loss)) }
+                isBereft = true
+                return
+            }
+            handler(.left(member.name, loss))
+            leave(member)
+        }
+        isBereft = false
+    }
+
+    private func leave(_ member: Member) {
+        member.isLeft = true
+        member.tunnels.retire()
+    }
+
+    // MARK: Connections
+
+    /// Gives a connection to a pod.
+    func place(_ local: LocalConnection) {
+        guard let member = chosen(), let port = local.port else {
+            local.fail()
+            return
+        }
+        local.remotePort =
+            member.remotePorts.indices.contains(port.index) ? member.remotePorts[port.index] : port.remote
+        local.podNumber = member.number
+        member.connectionCount += 1
+        member.tunnels.place(local)
+    }
+
+    /// Takes note that a connection is over.
+    func closed(_ local: LocalConnection) { uncount(local) }
+
+    private func uncount(_ local: LocalConnection) {
+        members.first { $0.number == local.podNumber }?.connectionCount -= 1
+        local.podNumber = -1
+    }
+
+    private func chosen() -> Member? {
+        guard let balance = surroundings.balance else { return members.last { !$0.isLeft } }
+        let now = surroundings.loop.now
+        var candidates = members.filter { !$0.isLeft && $0.isServing && $0.asideUntil <= now }
+        if candidates.isEmpty { candidates = members.filter { !$0.isLeft && $0.isServing } }
+        if candidates.isEmpty { candidates = members.filter { !$0.isLeft } }
+        // A pod whose tunnels are on their way or lost keeps nobody waiting while others can be had.
+        if candidates.contains(where: \.hasTunnel) { candidates.removeAll { !$0.hasTunnel } }
+        guard !candidates.isEmpty else { return nil }
+        switch balance {
+        case .least: return candidates.min { $0.connectionCount < $1.connectionCount }
+        case .roundRobin:
+            turn += 1
+            return candidates[turn % candidates.count]
+        case .random:
+            let number = (try? keys.next()) ?? 0
+            return candidates[Int(number) % candidates.count]
+        }
+    }
+
+    private func reported(_ event: TunnelSet.Event, by number: Int) {
+        guard !isClosed, let member = members.first(where: { $0.number == number }) else { return }
+        switch event {
+        case .opened:
+            member.hasTunnel = true
+            handler(.opened)
+        case .lost(let error, let isLast):
+            if isLast { member.hasTunnel = false }
+            handler(.lost(error, isLast: isLast && !hasTunnel))
+        case .connectionFailed(let local, let remote, let failure):
+            if failure.isRefusedDial { setAside(member) }
+            handler(.connectionFailed(local: local, remote: remote, failure))
+        case .connectionLeft(let local):
+            uncount(local)
+            place(local)
+        case .retired:
+            pastStatistics.append((member.name, member.tunnels.statistics))
+            if pastStatistics.count > Self.pastPodsMax { pastStatistics.removeFirst() }
+            members.removeAll { $0 === member }
+            member.tunnels.close()
+        }
+    }
+
+    private func setAside(_ member: Member) {
+        let now = surroundings.loop.now
+        // Those that were under way when it was set aside tell nothing new.
+        guard member.asideUntil <= now else { return }
+        let span = min(
+            Self.asideShortest.nanoseconds << UInt64(min(member.refusals, 10)),
+            Self.asideLongest.nanoseconds
+        )
+        member.refusals += 1
+        member.asideUntil = now + TimeSpan(nanoseconds: span)
+    }
+
+    /// Closes every tunnel; their connections are reset.
+    func close() {
+        isClosed = true
+        watch?.close()
+        watch = nil
+        for member in members { member.tunnels.close() }
+    }
+}

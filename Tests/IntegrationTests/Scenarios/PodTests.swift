@@ -1,0 +1,109 @@
+import Testing
+
+extension Integration {
+    /// Pods that go and come under a forward.
+    @Suite struct `Losing the pod` {
+        private static let report: Int32 = 10
+
+        private func forward(
+            _ target: String,
+            port: String = ":7000",
+            _ options: [String] = [],
+            in scenario: Scenario
+        ) throws -> Forward {
+            let arguments = [Programs.ffwd, "--kubeconfig", try scenario.cluster.kubeconfig] + options
+            return try Forward(
+                scenario.start(arguments + [target, port]),
+                remotePorts: [7000],
+                until: scenario.deadline
+            )
+        }
+
+        private func expectEcho(_ forward: Forward, _ count: Int, in scenario: Scenario) throws {
+            let echo = try scenario.load("echo", on: forward[7000], "--connections", "\(count)")
+            #expect(echo.counts == ["complete": count], "\(echo)")
+        }
+
+        private func create(_ pod: String, in scenario: Scenario) throws {
+            try scenario.cluster.admin("POST", "/create?pod=\(pod)&labels=app=demo")
+        }
+
+        @Test(arguments: [("deploy/demo", ":7000"), ("svc/demo", ":7")])
+        func `new connections go to the next pod at once`(target: String, port: String) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try forward(target, port: port, in: scenario)
+                try create("next", in: scenario)
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("before")
+                #expect(try client.receive(6) == Array("before".utf8))
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                _ = client.receiveToEnd()
+                _ = try forward.process.errors.line(
+                    beginningWith: "pod/demo is gone: forwarding to pod/next",
+                    until: scenario.deadline
+                )
+                try expectEcho(forward, 20, in: scenario)
+            }
+        }
+
+        @Test func `clients wait for a pod that comes later`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try forward("deploy/demo", in: scenario)
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                _ = try forward.process.errors.line(
+                    beginningWith: "pod/demo is gone, and there is no other",
+                    until: scenario.deadline
+                )
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("waiting")
+                try create("late", in: scenario)
+                #expect(try client.receive(7) == Array("waiting".utf8))
+                try expectEcho(forward, 4, in: scenario)
+            }
+        }
+
+        @Test func `a pod of the same name is taken up again`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try forward("pod/demo", in: scenario)
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                try create("demo", in: scenario)
+                try expectEcho(forward, 4, in: scenario)
+            }
+        }
+
+        @Test(arguments: ["least", "round-robin"])
+        func `--balance spreads connections over all pods, those that come later too`(how: String) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                try create("second", in: scenario)
+                let forward = try forward("deploy/demo", ["--balance", how], in: scenario)
+                _ = try forward.process.errors.line(
+                    beginningWith: "forwarding to pod/second too",
+                    until: scenario.deadline
+                )
+                try create("third", in: scenario)
+                _ = try forward.process.errors.line(
+                    beginningWith: "forwarding to pod/third too",
+                    until: scenario.deadline
+                )
+                // The first ones may come before every pod has a tunnel.
+                try expectEcho(forward, 3, in: scenario)
+                try expectEcho(forward, 60, in: scenario)
+                forward.process.send(signal: Self.report)
+                for pod in ["demo", "second", "third"] {
+                    let line = try forward.process.errors.line(
+                        beginningWith: "summary: pod/\(pod): ",
+                        until: scenario.deadline
+                    )
+                    let count = line.split(separator: " ").dropFirst(2).first.flatMap { Int($0) } ?? 0
+                    #expect((18...23).contains(count), "\(line)")
+                }
+                try scenario.cluster.admin("POST", "/delete?pod=second")
+                _ = try forward.process.errors.line(
+                    beginningWith: "pod/second is gone: no longer",
+                    until: scenario.deadline
+                )
+                try expectEcho(forward, 40, in: scenario)
+            }
+        }
+    }
+}
