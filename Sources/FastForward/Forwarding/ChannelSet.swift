@@ -59,6 +59,10 @@ final class ChannelSet {
     }
 
     private func openWaiting() {
+        while let end = openingEnds.first, end.instant <= loop.now || !opening.contains(end.number) {
+            opening.remove(end.number)
+            _ = openingEnds.pop()
+        }
         while opening.count < Self.openingMax, let (local, _) = waiting.pop() {
             // Nobody has read from it meanwhile, so it may have gone unnoticed.
             if !local.isClosing, local.isGone { local.close() }
@@ -120,10 +124,6 @@ final class ChannelSet {
     }
 
     private func timerFired() {
-        while let end = openingEnds.first, end.instant <= loop.now || !opening.contains(end.number) {
-            opening.remove(end.number)
-            _ = openingEnds.pop()
-        }
         while let oldest = waiting.first, oldest.since + hold <= loop.now {
             _ = waiting.pop()
             if !oldest.local.isClosing { giveUp(oldest.local) }

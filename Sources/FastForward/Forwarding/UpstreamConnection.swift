@@ -110,12 +110,18 @@ package class UpstreamConnection: TransportOwner {
             connect(to: [address])
             return
         }
+        if let addresses = endpoint.knownAddresses.addresses(at: loop.now) {
+            connect(to: addresses)
+            return
+        }
         do throws(LoopError) {
             lookup = try NameLookup(loop: loop, host: host, port: port) { result in
                 guard self.phase == .resolving else { return }
                 self.lookup = nil
                 switch result {
-                case .success(let addresses): self.connect(to: addresses)
+                case .success(let addresses):
+                    self.endpoint.knownAddresses.found(addresses, at: self.loop.now)
+                    self.connect(to: addresses)
                 case .failure(let error): self.end(self.networkError(error))
                 }
             }
@@ -203,7 +209,9 @@ package class UpstreamConnection: TransportOwner {
             self.race = nil
             switch result {
             case .success(let link): self.connected(link)
-            case .failure(let error): self.end(self.networkError(error))
+            case .failure(let error):
+                self.endpoint.knownAddresses.forget()
+                self.end(self.networkError(error))
             }
         }
     }
@@ -211,6 +219,7 @@ package class UpstreamConnection: TransportOwner {
     private final func connected(_ link: OwnedTransport) {
         self.link = link
         link.owner = self
+        endpoint.knownAddresses.connected(to: link.peerAddress)
         link.setOptions(noDelay: true, keepAliveSeconds: Self.keepAliveSeconds)
         if let proxy = endpoint.proxy {
             startPassing(proxy, link)

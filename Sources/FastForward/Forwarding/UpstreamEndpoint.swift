@@ -15,6 +15,8 @@ package final class UpstreamEndpoint {
     private let identity: ClientIdentity?
     private let credentials: CredentialSource
     private var contexts: Contexts
+    /// Of the server, or of the proxy before it.
+    var knownAddresses = KnownAddresses()
 
     /// The TLS contexts of one certificate.
     private struct Contexts {

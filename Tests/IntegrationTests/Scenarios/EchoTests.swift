@@ -5,7 +5,7 @@ extension Integration {
         /// The few connections that write byte by byte, among those that write up to 256 KiB at once.
         @Test(
             arguments: ClusterKind.all(.ideal, .streaming) + ClusterKind.otherWays(.streaming)
-                + [.miniCluster(.ideal).by(.spdy)],
+                + ClusterKind.ourOtherWays,
             [1, 64]
         )
         func `what is sent comes back, on one connection and on 64`(kind: ClusterKind, connections: Int)
@@ -13,7 +13,7 @@ extension Integration {
         {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7000)
-                let bytes = Programs.scaled(1 << 20)
+                let bytes = kind.scaled(1 << 20)
                 let report = try scenario.load(
                     "echo",
                     on: forward[7000],

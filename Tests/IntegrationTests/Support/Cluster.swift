@@ -46,14 +46,19 @@ struct ClusterKind: Sendable, CustomTestStringConvertible {
 
     static let everything = all(.ideal, .containerd, .streaming)
 
-    /// The Go peer by the two other ways, SPDY as it is in each of the dialects; our own server speaks what ffwd does.
+    /// The Go peer by the two other ways, SPDY as it is in each of the dialects.
     ///
     /// WebSocket channels end the same in all of them.
     static func otherWays(_ runtimes: Runtime...) -> [Self] {
         runtimes.map { goPeer($0).by(.spdy) } + [goPeer(.containerd).by(.channels)]
     }
 
-    static let otherWaysOfEverything = otherWays(.ideal, .containerd, .streaming)
+    /// Our own server by the two other ways.
+    static let ourOtherWays = [
+        miniCluster(.ideal).by(.spdy), miniCluster(.containerd).by(.channels),
+    ]
+
+    static let otherWaysOfEverything = otherWays(.ideal, .containerd, .streaming) + ourOtherWays
 
     /// The same by another way.
     func by(_ way: Way) -> Self { Self(server: server, runtime: runtime, way: way, options: options) }
