@@ -152,7 +152,8 @@ final class PodSet {
     func follow(_ selector: PodSelector) {
         let endpoint = surroundings.endpoint
         // The forward itself goes first.
-        let begin = surroundings.balance == nil ? surroundings.loop.now + Self.followAfter : surroundings.loop.now
+        let begin =
+            surroundings.balance == nil ? surroundings.loop.now + Self.followAfter : surroundings.loop.now
         let watch = PodWatch(
             loop: surroundings.loop,
             endpoint: endpoint,

@@ -65,8 +65,15 @@ extension Integration {
         @Test func `a pod of the same name is taken up again`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward("pod/demo", in: scenario)
+                try scenario.poll(for: "a watch") {
+                    try scenario.cluster.admin("GET", "/stats").contains("\"watches\":1,")
+                }
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
                 try create("demo", in: scenario)
+                _ = try forward.process.errors.line(
+                    containing: "forwarding to pod/demo",
+                    until: scenario.deadline
+                )
                 try expectEcho(forward, 4, in: scenario)
             }
         }
