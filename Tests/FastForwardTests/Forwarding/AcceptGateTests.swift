@@ -1,0 +1,41 @@
+import Testing
+
+@testable import FastForward
+
+@Suite struct `Accepting clients up to a limit` {
+    private func gate(_ descriptors: Int, perConnection: Int = 1, most: Int? = nil) -> AcceptGate {
+        AcceptGate(
+            descriptorsMax: descriptors,
+            openDescriptors: 10,
+            tunnelsMax: 16,
+            perConnection: perConnection,
+            connectionsMax: most
+        )
+    }
+
+    @Test func `what tunnels and requests need is kept`() {
+        #expect(gate(20_000).connectionsMax == 20_000 - 10 - 16 - 48)
+        #expect(gate(20_000, perConnection: 2).connectionsMax == (20_000 - 74) / 2)
+        #expect(gate(100).connectionsMax == 50)
+        #expect(gate(1).connectionsMax == 1)
+    }
+
+    @Test func `the smaller limit holds, and is the one that is told`() {
+        #expect(gate(20_000, most: 5).limit == .connections)
+        #expect(gate(20_000, most: 5).connectionsMax == 5)
+        #expect(gate(100, most: 5000).limit == .descriptors(100))
+    }
+
+    @Test func `an episode is told once, and is over when a tenth has gone`() {
+        var gate = gate(20_000, most: 100)
+        #expect(gate.verdict(beside: 99) == .accept)
+        #expect(gate.verdict(beside: 100) == .wait(isNew: true))
+        #expect(gate.left(99) == false)
+        #expect(gate.verdict(beside: 99) == .accept)
+        #expect(gate.verdict(beside: 100) == .wait(isNew: false))
+        #expect(gate.left(91) == false)
+        #expect(gate.left(90))
+        #expect(gate.left(89) == false)
+        #expect(gate.verdict(beside: 100) == .wait(isNew: true))
+    }
+}
