@@ -28,14 +28,11 @@ import Testing
 
     @Test func `an episode is told once, and is over when a tenth has gone`() {
         var gate = gate(20_000, most: 100)
-        #expect(gate.verdict(beside: 99) == .accept)
-        #expect(gate.verdict(beside: 100) == .wait(isNew: true))
-        #expect(gate.left(99) == false)
-        #expect(gate.verdict(beside: 99) == .accept)
-        #expect(gate.verdict(beside: 100) == .wait(isNew: false))
-        #expect(gate.left(91) == false)
-        #expect(gate.left(90))
-        #expect(gate.left(89) == false)
-        #expect(gate.verdict(beside: 100) == .wait(isNew: true))
+        let verdicts = [99, 100, 99, 100].map { gate.verdict(beside: $0) }
+        #expect(verdicts == [.accept, .wait(isNew: true), .accept, .wait(isNew: false)])
+        let ends = [99, 91, 90, 89].map { gate.left($0) }
+        #expect(ends == [false, false, true, false])
+        let next = gate.verdict(beside: 100)
+        #expect(next == .wait(isNew: true))
     }
 }
