@@ -104,14 +104,16 @@ package final class TunnelSet: Tunnel.Owner {
     // MARK: Placing connections
 
     /// Gives a connection to a tunnel, or lets it wait for one.
-    func place(_ local: LocalConnection) {
+    func place(_ local: LocalConnection) { place(local, waitingSince: loop.now) }
+
+    private func place(_ local: LocalConnection, waitingSince since: Instant) {
         guard !local.isClosing else { return }
         guard !isRetiring else {
             handler(.connectionLeft(local))
             return
         }
         guard !isSuspended else {
-            wait(local)
+            wait(local, since)
             return
         }
         if let channels {
@@ -130,7 +132,7 @@ package final class TunnelSet: Tunnel.Owner {
         case .use(let index):
             pastStatistics.connections += 1
             tunnels[index].open(local, port: local.remotePort)
-        case .wait: wait(local)
+        case .wait: wait(local, since)
         }
         if choice.opensAnother { openTunnel() }
     }
@@ -141,12 +143,12 @@ package final class TunnelSet: Tunnel.Owner {
         return candidates
     }
 
-    private func wait(_ local: LocalConnection) {
+    private func wait(_ local: LocalConnection, _ since: Instant) {
         guard waiting.count < Self.waitingMax else {
             giveUp(local)
             return
         }
-        waiting.append(Waiting(local: local, since: loop.now))
+        waiting.append(Waiting(local: local, since: since))
         scheduleTimer()
     }
 
@@ -177,7 +179,7 @@ package final class TunnelSet: Tunnel.Owner {
     private func placeWaiting() {
         var placed: [Waiting] = []
         swap(&placed, &waiting)
-        for item in placed where !item.local.isClosing { place(item.local) }
+        for item in placed where !item.local.isClosing { place(item.local, waitingSince: item.since) }
     }
 
     // MARK: The tunnels' calls
