@@ -29,6 +29,8 @@ package final class Cluster {
     private var connections: [ObjectIdentifier: SecureConnection] = [:]
     private var upgraded: [ObjectIdentifier: any UpgradedConnection] = [:]
     private var watches: [APIExchange] = []
+    /// Of pods that are being deleted.
+    private var graces: [ObjectIdentifier: LoopTimer] = [:]
     private var auditCount = 0
     private var url = ""
     private let whenReady: (_ url: String, _ adminURL: String?) -> Void
@@ -72,6 +74,8 @@ package final class Cluster {
     /// Ends the pods and every connection; the loop runs out of work then.
     package func stop() {
         starter?.stop()
+        for timer in graces.values { timer.close() }
+        graces = [:]
         listener?.close()
         admin?.close()
         for connection in connections.values { connection.transport.close() }
@@ -114,7 +118,26 @@ package final class Cluster {
     }
 
     /// Ends a pod's process and forgets the pod.
-    func delete(_ pod: Pod) {
+    ///
+    /// - Parameter grace: for how long the pod serves on meanwhile, as being deleted and not ready.
+    func delete(_ pod: Pod, grace: TimeSpan) {
+        guard grace > .zero else {
+            end(pod)
+            return
+        }
+        pod.beginDeletion()
+        pod.setReady(false)
+        store.update(pod)
+        let timer = LoopTimer(loop: loop) { [unowned self] in
+            graces[ObjectIdentifier(pod)]?.close()
+            graces[ObjectIdentifier(pod)] = nil
+            end(pod)
+        }
+        graces[ObjectIdentifier(pod)] = timer
+        timer.schedule(at: loop.now + grace)
+    }
+
+    private func end(_ pod: Pod) {
         store.remove(pod)
         starter?.kill(pod)
     }

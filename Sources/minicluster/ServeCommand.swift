@@ -22,7 +22,7 @@ struct ServeCommand: ParsableCommand {
 
             Admin: GET /stats; POST /cut?how=rst|fin, /goaway, /drop-pings?on=1, /stall?on=1, \
             /answer?status=normal|401|500|garbage|hang, /frames?bytes=N, /create?pod=NAME&labels=app=web, \
-            /delete?pod=NAME, /ready?pod=NAME&on=0, /phase?pod=NAME&phase=Running, /rotate?seconds=N (new tokens; the \
+            /delete?pod=NAME&grace=MILLISECONDS, /ready?pod=NAME&on=0, /phase?pod=NAME&phase=Running, /rotate?seconds=N (new tokens; the \
             old ones get 401, the new ones after N seconds).
             """
     )

@@ -5,7 +5,7 @@ import FastForward
 ///     GET  /stats
 ///     POST /cut?tunnel=all&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
 ///          /answer?status=normal|401|500|garbage|hang
-///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting      /delete?pod=NAME
+///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting      /delete?pod=NAME&grace=MILLISECONDS
 ///          /ready?pod=NAME&on=0
 ///          /frames?bytes=N (the most payload in a frame; without bytes: no limit)
 ///          /phase?pod=NAME&phase=Pending|Running|Succeeded|Failed
@@ -108,7 +108,8 @@ private final class AdminConnection: TransportOwner {
             cluster.setPhase(phase, of: pod)
         case "/delete":
             guard let pod else { return .text(400, "Bad Request", "pod: one that exists\n") }
-            cluster.delete(pod)
+            let grace = query["grace"].flatMap { UInt64($0) } ?? 0
+            cluster.delete(pod, grace: .milliseconds(grace))
         case "/ready":
             guard let pod else { return .text(400, "Bad Request", "pod: one that exists\n") }
             pod.setReady(isOn)

@@ -20,7 +20,7 @@ final class Pod {
     /// When it was made, as Kubernetes writes it.
     let created: String
     /// When its deletion began.
-    let deleted: String?
+    private(set) var deleted: String?
     /// Unlike that of any other pod, also of an earlier one of this name.
     let uid: String
     let containerID: String
@@ -66,6 +66,9 @@ final class Pod {
 
     var isReady: Bool { phase == .running && wantsToBeReady }
     var isBeingDeleted: Bool { deleted != nil }
+
+    /// Marks it as being deleted from now on.
+    func beginDeletion() { deleted = Host.timestamp() }
 
     /// Lets a pod that runs pass its readiness probe, or fail it.
     func setReady(_ isReady: Bool) {

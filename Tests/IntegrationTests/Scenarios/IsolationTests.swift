@@ -15,7 +15,7 @@ extension Integration {
                     "--bytes",
                     "\(64 << 20)",
                     "--hold",
-                    "20s"
+                    "9s"
                 )
                 try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
                 let others = try scenario.load("echo", on: forward[7000], "--connections", "16")
@@ -40,7 +40,7 @@ extension Integration {
                     "--bytes",
                     "\(64 << 20)",
                     "--hold",
-                    "8s"
+                    "7s"
                 )
                 #expect(try stalled.report().counts == ["complete": 1])
                 #expect(forward.process.errors.text.isEmpty)

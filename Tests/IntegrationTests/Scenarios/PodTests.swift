@@ -62,6 +62,40 @@ extension Integration {
             }
         }
 
+        /// Each pod serves on for a moment after it was told to end, as well-behaved ones do.
+        @Test(arguments: [[], ["--balance", "round-robin"]])
+        func `a rolling restart under load loses no new connection`(options: [String]) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
+                for number in 1...4 { try create("old-\(number)", in: scenario) }
+                let forward = try forward("deploy/demo", options, in: scenario)
+                try scenario.poll(for: "a watch") {
+                    try scenario.cluster.admin("GET", "/stats").contains("\"watches\":1,")
+                }
+                let load = try scenario.startLoad(
+                    "sequential",
+                    on: forward[7000],
+                    "--connections",
+                    "\(Programs.scaled(16_000))",
+                    "--parallel",
+                    "4"
+                )
+                for name in ["demo", "old-1", "old-2", "old-3", "old-4"] {
+                    try create("new-of-\(name)", in: scenario)
+                    try scenario.cluster.admin("POST", "/delete?pod=\(name)&grace=400")
+                    // The next one when this one is gone.
+                    try scenario.poll(for: "the end of \(name)") {
+                        do {
+                            try scenario.cluster.admin("POST", "/ready?pod=\(name)&on=0")
+                            return false
+                        } catch { return true }
+                    }
+                }
+                #expect(load.process.isRunning, "the load must outlast the restart")
+                let report = try load.report()
+                #expect(report.counts == ["complete": Programs.scaled(16_000)], "\(report)")
+            }
+        }
+
         @Test func `a pod of the same name is taken up again`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward("pod/demo", in: scenario)
