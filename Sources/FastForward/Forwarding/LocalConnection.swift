@@ -39,6 +39,10 @@ final class LocalConnection: Transport {
     private(set) var isEndHeld = false
     /// Who has spoken last.
     var pace = ConnectionPace()
+    /// What it has sent, where another pod may get it; nil: none may.
+    var replay: Replay?
+    /// How many pods have refused it.
+    var refusalCount = 0
     /// Whether the pod may still send something.
     var isFromPodOpen: Bool { fromPod == .open }
     /// The allocated bytes that its tunnel, or the departures, count for it.
@@ -62,17 +66,25 @@ final class LocalConnection: Transport {
         self.tunnel = tunnel
         readGapBytes = tunnel.gapBytes
         self.slot = slot
-        if !isClosing { startReading() }
+        if !isClosing, !hasClientEnded { startReading() }
     }
 
-    /// Leaves a lost tunnel for another one, where neither side has sent anything; the client notices nothing.
+    /// What another pod must be told again, behind the replayed bytes: that the client sends no more.
+    func repeatEnd() {
+        if hasClientEnded { clientEnded() }
+    }
+
+    /// Leaves a tunnel that is lost, or whose pod refuses it, for another one; the client notices nothing.
+    ///
+    /// That is possible where neither side has sent anything, or all that the client has sent is kept.
     ///
     /// - Returns: false: it cannot.
     func leave() -> Bool {
-        guard pace.isUntouched, fromPod == .open, !hasClientEnded, !isClosing, output.isEmpty else {
-            return false
-        }
+        guard fromPod == .open, !isClosing, output.isEmpty, pace.hasHeardNothing else { return false }
+        guard replay?.isWhole ?? (pace.isUntouched && !hasClientEnded) else { return false }
         stopReading()
+        pace = ConnectionPace()
+        isEndHeld = false
         tunnel = nil
         slot = -1
         isParked = false
@@ -196,16 +208,20 @@ final class LocalConnection: Transport {
             return
         }
         hasClientEnded = true
+        clientEnded()
+        switch fromPod {
+        case .open, .ending: break
+        case .ended: close()
+        case .failing: endIfWritten()
+        }
+    }
+
+    private func clientEnded() {
         if let tunnel, let port, port.holdsEnds || tunnel.endsWithClient {
             isEndHeld = true
             port.heldEnds.add(self)
         } else {
             tunnel?.finishToPod(self)
-        }
-        switch fromPod {
-        case .open, .ending: break
-        case .ended: close()
-        case .failing: endIfWritten()
         }
     }
 

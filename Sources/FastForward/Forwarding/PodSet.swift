@@ -87,6 +87,7 @@ final class PodSet {
     private let surroundings: Surroundings
     private let handler: (Event) -> Void
     private let keys: RandomKeys
+    private let replays = Replay.Account()
     private var members: [Member] = []
     private var nextNumber = 0
     private var watch: PodWatch?
@@ -256,6 +257,9 @@ final class PodSet {
         local.remotePort =
             member.remotePorts.indices.contains(port.index) ? member.remotePorts[port.index] : port.remote
         local.podNumber = member.number
+        if local.replay == nil, surroundings.balance != nil, members.count > 1, replays.hasRoom {
+            local.replay = Replay(replays)
+        }
         member.connectionCount += 1
         member.tunnels.place(local)
     }
@@ -303,12 +307,30 @@ final class PodSet {
         case .connectionLeft(let local):
             uncount(local)
             place(local)
+        case .connectionRefused(let local, let failure):
+            setAside(member)
+            uncount(local)
+            tryElsewhere(local, failure)
         case .retired:
             pastStatistics.append((member.name, member.tunnels.statistics))
             if pastStatistics.count > Self.pastPodsMax { pastStatistics.removeFirst() }
             members.removeAll { $0 === member }
             member.tunnels.close()
         }
+    }
+
+    /// Gives a connection that a pod refused to another one, where there are others.
+    private func tryElsewhere(_ local: LocalConnection, _ failure: ConnectionFailure) {
+        local.refusalCount += 1
+        let count = members.count { !$0.isLeft && $0.isServing }
+        guard surroundings.balance != nil, local.refusalCount < count else {
+            if let port = local.port {
+                handler(.connectionFailed(local: port.local, remote: local.remotePort, failure))
+            }
+            local.fail()
+            return
+        }
+        place(local)
     }
 
     private func setAside(_ member: Member) {

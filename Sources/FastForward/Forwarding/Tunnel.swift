@@ -30,6 +30,8 @@ package final class Tunnel: Carrier, TurnWork {
         func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure)
         /// A connection on which nothing has happened has left the tunnel, which is lost, for another one.
         func connectionLeft(_ local: LocalConnection)
+        /// The pod refused a connection, of which all that was sent is kept; it has left the tunnel.
+        func connectionRefused(_ local: LocalConnection, _ failure: ConnectionFailure)
     }
 
     private let path: APIPath
@@ -184,6 +186,7 @@ package final class Tunnel: Carrier, TurnWork {
                     if !local.isTouched {
                         local.isTouched = true
                         local.pace.received(at: now)
+                        local.replay = nil
                         touched.append(local)
                     }
                 } else {
@@ -216,6 +219,12 @@ package final class Tunnel: Carrier, TurnWork {
             locals[slot]?.finish(isComplete: isComplete)
         case .fail(let slot, let failure):
             guard let local = locals[slot] else { return }
+            if failure.isRefusedDial, let owner, local.leave() {
+                unpark(local)
+                remove(slot)
+                owner.connectionRefused(local, failure)
+                return
+            }
             if let port = local.port {
                 owner?.connectionFailed(local: port.local, remote: local.remotePort, failure)
             }
@@ -338,6 +347,25 @@ package final class Tunnel: Carrier, TurnWork {
         locals[slot] = local
         liveCount += 1
         local.attach(self, slot: slot)
+        if let replay = local.replay, !replay.bytes.isEmpty { send(replay, of: local) }
+        local.repeatEnd()
+    }
+
+    /// Sends again what another pod did not take.
+    private func send(_ replay: Replay, of local: LocalConnection) {
+        let box = stagingBox(room: gapBytes + replay.bytes.count)
+        let offset = box.buffer.readableBytes
+        box.buffer.commit(gapBytes)
+        for byte in replay.bytes { box.buffer.append(byte) }
+        core.storeDataHeader(local.slot, payloadBytes: replay.bytes.count, in: &box.buffer, at: offset)
+        local.pace.sent()
+        toPodBytes += UInt64(replay.bytes.count)
+        scheduleTurn()
+    }
+
+    private func unpark(_ local: LocalConnection) {
+        parked.removeAll { $0 === local }
+        for worker in parkedByWorker.indices { parkedByWorker[worker].removeAll { $0 === local } }
     }
 
     /// Where a client's next bytes go; nil: it is parked until the tunnel takes more.
@@ -389,6 +417,10 @@ package final class Tunnel: Carrier, TurnWork {
         box.buffer.commit(gapBytes + count)
         core.storeDataHeader(local.slot, payloadBytes: count, in: &box.buffer, at: offset)
         local.pace.sent()
+        if let replay = local.replay {
+            let start = offset + gapBytes
+            replay.keep(box.buffer.bytes, start..<start + count)
+        }
         toPodBytes += UInt64(count)
         scheduleTurn()
     }

@@ -19,6 +19,8 @@ package final class TunnelSet: Tunnel.Owner {
         case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
         /// A connection on which nothing has happened yet, and that needs another pod: this one is being left.
         case connectionLeft(LocalConnection)
+        /// The pod refused a connection, which may be tried at another one.
+        case connectionRefused(LocalConnection, ConnectionFailure)
         /// Nothing is left of it after ``TunnelSet/retire()``.
         case retired
     }
@@ -250,6 +252,10 @@ package final class TunnelSet: Tunnel.Owner {
     func connectionLeft(_ local: LocalConnection) {
         // Its tunnel is still in the list; it is placed when that has ended.
         waiting.append(Waiting(local: local, since: loop.now))
+    }
+
+    func connectionRefused(_ local: LocalConnection, _ failure: ConnectionFailure) {
+        handler(.connectionRefused(local, failure))
     }
 
     /// There are no tunnels from now on.

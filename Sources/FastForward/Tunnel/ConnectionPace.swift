@@ -27,6 +27,9 @@ package struct ConnectionPace: Equatable {
         if pieces < Self.piecesMax { pieces += 1 }
     }
 
+    /// Whether the pod has not answered what the client said last, if anything; asked before it has ever answered.
+    package var hasHeardNothing: Bool { pieces == 0 && lastReceived.nanoseconds == 0 }
+
     /// Whether neither side has sent anything, so that another tunnel is as good.
     package var isUntouched: Bool { !hasSpoken && pieces == 0 }
 

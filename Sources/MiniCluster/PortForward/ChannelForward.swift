@@ -260,7 +260,9 @@ final class ChannelPort: TransportOwner {
 
     func connect() {
         owner.cluster.statistics.connectionsOpened += 1
-        guard let address = SocketAddress(ip: owner.pod.address, port: port) else { return end("no address") }
+        guard let address = SocketAddress(ip: owner.pod.address, port: port) else {
+            return connected(LoopError(code: LoopError.connectionRefused, attempt: "connect to the pod"))
+        }
         do throws(LoopError) {
             try transport.connect(to: address)
         } catch {

@@ -104,7 +104,8 @@ final class ForwardedPair: TransportOwner {
         hasConnectionBegun = true
         tunnel.cluster.statistics.connectionsOpened += 1
         guard let address = SocketAddress(ip: tunnel.pod.address, port: port) else {
-            return end("no address")
+            // A pod without a process: its network is there, and nobody listens.
+            return connected(LoopError(code: LoopError.connectionRefused, attempt: "connect to the pod"))
         }
         do throws(LoopError) {
             try transport.connect(to: address)

@@ -62,6 +62,27 @@ extension Integration {
             }
         }
 
+        /// The second pod is ready, but nothing of it listens on the port.
+        @Test(arguments: [Runtime.ideal, .containerd, .streaming])
+        func `what a pod refuses another one gets, with all that the client has sent`(runtime: Runtime) throws
+        {
+            try Scenario.run(.miniCluster(runtime), within: .seconds(40)) { scenario in
+                try create("deaf&life=starting", in: scenario)
+                try scenario.cluster.admin("POST", "/phase?pod=deaf&phase=Running")
+                try scenario.cluster.admin("POST", "/ready?pod=deaf&on=1")
+                let forward = try forward("deploy/demo", ["--balance", "round-robin"], in: scenario)
+                _ = try forward.process.errors.line(
+                    beginningWith: "forwarding to pod/deaf too",
+                    until: scenario.deadline
+                )
+                try expectEcho(forward, 40, in: scenario)
+                #expect(
+                    !forward.process.errors.text.contains("an error occurred"),
+                    "\(forward.process.errors.text)"
+                )
+            }
+        }
+
         /// Each pod serves on for a moment after it was told to end, as well-behaved ones do.
         @Test(arguments: [[], ["--balance", "round-robin"]])
         func `a rolling restart under load loses no new connection`(options: [String]) throws {
@@ -71,11 +92,12 @@ extension Integration {
                 try scenario.poll(for: "a watch") {
                     try scenario.cluster.admin("GET", "/stats").contains("\"watches\":1,")
                 }
+                let count = 16_000
                 let load = try scenario.startLoad(
                     "sequential",
                     on: forward[7000],
                     "--connections",
-                    "\(Programs.scaled(16_000))",
+                    "\(count)",
                     "--parallel",
                     "4"
                 )
@@ -92,7 +114,7 @@ extension Integration {
                 }
                 #expect(load.process.isRunning, "the load must outlast the restart")
                 let report = try load.report()
-                #expect(report.counts == ["complete": Programs.scaled(16_000)], "\(report)")
+                #expect(report.counts == ["complete": count], "\(report)")
             }
         }
 
