@@ -6,6 +6,7 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <poll.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -74,6 +75,12 @@ static inline void ffwd_die_by_signal(int number) {
 }
 
 static inline int ffwd_last_error(void) { return errno; }
+
+// Whether a write would not block: there is room, or an error that it would tell.
+static inline int ffwd_has_room(int fd) {
+    struct pollfd asked = {.fd = fd, .events = POLLOUT};
+    return poll(&asked, 1, 0) > 0;
+}
 
 // Not closed on exec: it stands in for a standard descriptor.
 static inline int ffwd_open_null(void) { return open("/dev/null", O_RDWR); }

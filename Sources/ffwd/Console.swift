@@ -7,6 +7,8 @@ final class Console {
     private static let lineScalarsMax = 4096
 
     private let loop: EventLoop
+    private let standardOutput: LineOutput
+    private let standardError: LineOutput
     private let facts: FactLog
     /// Whether each accepted connection is left unsaid.
     private let isQuiet: Bool
@@ -16,6 +18,8 @@ final class Console {
 
     init(loop: EventLoop, logger: Logger, isQuiet: Bool) {
         self.loop = loop
+        standardOutput = LineOutput(loop: loop, stream: .output)
+        standardError = LineOutput(loop: loop, stream: .error)
         self.isQuiet = isQuiet
         facts = FactLog(logger: logger)
     }
@@ -31,7 +35,7 @@ final class Console {
             break
         case .failed(.upstream(.credential(let problem))):
             // A plugin's hint may have several lines, which are escaped already.
-            StandardStreams.write(problem.terminalText + "\n", to: .error)
+            standardError.write(problem.terminalText + "\n")
         case .failed(let failure):
             error("\(failure)")
         case .accepted where isQuiet:
@@ -57,9 +61,9 @@ final class Console {
         case .tunnelLost(let reason, let isLast):
             let kind =
                 isLast ? "lost connection to pod (reconnecting)" : "lost one of several connections to pod"
-            budgeted(kind, "lost connection to pod: \(reason)" + (isLast ? " (reconnecting)" : ""))
+            budgeted(kind, "lost connection to pod: \(reason.lossText)" + (isLast ? " (reconnecting)" : ""))
         case .podChanged(let old, let new, let loss):
-            budgeted("forwarding to another pod", "pod/\(old) is \(loss): forwarding to pod/\(new)")
+            budgeted("forwarding to another pod", Self.changeText(old, new, loss))
         case .podMissing(let name, let loss):
             budgeted(
                 "waiting for a pod",
@@ -111,9 +115,9 @@ final class Console {
     }
 
     /// A line on stderr.
-    func error(_ line: String) { StandardStreams.write(Self.oneLine(line) + "\n", to: .error) }
+    func error(_ line: String) { standardError.write(Self.oneLine(line) + "\n") }
 
-    private func output(_ line: String) { StandardStreams.write(line + "\n", to: .output) }
+    private func output(_ line: String) { standardOutput.write(line + "\n") }
 
     /// Prints what was only counted so far.
     func flush() {
@@ -125,6 +129,8 @@ final class Console {
         flush()
         timer?.close()
         timer = nil
+        standardOutput.close()
+        standardError.close()
     }
 
     private func scheduleCounts() {
@@ -141,6 +147,12 @@ final class Console {
         text.split(whereSeparator: \.isNewline).joined(separator: " ").escapedForTerminal(
             upTo: lineScalarsMax
         )
+    }
+
+    private static func changeText(_ old: String, _ new: String, _ loss: PodTracker.Loss) -> String {
+        old == new
+            ? "pod/\(old) is \(loss): forwarding to its successor of the same name"
+            : "pod/\(old) is \(loss): forwarding to pod/\(new)"
     }
 
     private static func fullText(_ count: Int, _ limit: AcceptGate.Limit) -> String {

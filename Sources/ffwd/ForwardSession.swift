@@ -22,6 +22,7 @@ final class ForwardSession {
     private var forwarder: Forwarder?
     private var watchers: [SignalWatcher] = []
     private var end: End?
+    private var isReady = false
     private let options: Options
     /// How it will end when it has drained.
     private var endAfterDrain: End?
@@ -47,7 +48,8 @@ final class ForwardSession {
         loop = try EventLoop()
         console = Console(loop: loop, logger: logger, isQuiet: isQuiet)
         forwarder = Forwarder(loop: loop, request: request) { [weak self] event in self?.handle(event) }
-        // kubectl ends with 0 on SIGINT only; the other two kill it, unless it was started to ignore them.
+        // kubectl ends with 0 on SIGINT only, and only once it forwards; the other two kill it, unless it was started
+        // to ignore them.
         try watch(ProcessSignal.interrupt, .status(0))
         try watch(ProcessSignal.terminate, .signal(ProcessSignal.terminate))
         if !ProcessSignal.isIgnored(ProcessSignal.hangUp) {
@@ -81,15 +83,18 @@ final class ForwardSession {
         console.show(event)
         switch event {
         case .failed: stop(.status(1))
+        case .ready: isReady = true
         case .drained: if let endAfterDrain { stop(endAfterDrain) }
-        case .listening, .listenFailed, .ready, .accepted, .acceptingPaused, .acceptingResumed,
+        case .listening, .listenFailed, .accepted, .acceptingPaused, .acceptingResumed,
             .connectionFailed,
             .tunnelLost, .tunnelRestored, .podChanged, .podMissing, .podJoined, .podLeft, .fact:
             break
         }
     }
 
-    private func signalled(_ end: End) {
+    private func signalled(_ wanted: End) {
+        var end = wanted
+        if case .status = wanted, !isReady { end = .signal(ProcessSignal.interrupt) }
         guard let forwarder, options.drain > .zero, endAfterDrain == nil, forwarder.connectionCount > 0 else {
             stop(end)
             return

@@ -6,7 +6,7 @@
 /// already; it is the first to go on.
 ///
 /// One *episode* lasts from the first client that has to wait until a tenth of the connections are gone; it is told once.
-package struct AcceptGate {
+package struct AcceptGate: Equatable {
     /// What keeps clients waiting.
     package enum Limit: Equatable, Sendable {
         /// The descriptors that the system allows this process.
@@ -23,6 +23,8 @@ package struct AcceptGate {
 
     /// Descriptors that are kept for what is no client: API requests, look-ups, plugins, tunnels that end.
     private static let reserve = 48
+    /// Of these, for a second tunnel, a watch, and what they look up.
+    private static let leastReserve = 4
 
     let connectionsMax: Int
     let limit: Limit
@@ -33,16 +35,19 @@ package struct AcceptGate {
     ///   - openDescriptors: those that are open before the first client comes.
     ///   - tunnelsMax: how many tunnels there may be.
     ///   - perConnection: 2 where each client has an upstream connection of its own.
-    init(
+    /// - Returns: nil: there is none for a client.
+    init?(
         descriptorsMax: Int,
         openDescriptors: Int,
         tunnelsMax: Int,
         perConnection: Int,
         connectionsMax: Int?
     ) {
-        // Where there are very few, half of them are for clients all the same.
-        let kept = min(openDescriptors + tunnelsMax + Self.reserve, descriptorsMax / 2)
-        let possible = max(1, (descriptorsMax - kept) / perConnection)
+        // Where there are very few, half of them are for clients all the same, but not those that are needed at once.
+        let needed = openDescriptors + Self.leastReserve
+        let kept = min(openDescriptors + tunnelsMax + Self.reserve, max(needed, descriptorsMax / 2))
+        let possible = (descriptorsMax - kept) / perConnection
+        guard possible > 0 else { return nil }
         if let connectionsMax, connectionsMax <= possible {
             self.connectionsMax = connectionsMax
             limit = .connections

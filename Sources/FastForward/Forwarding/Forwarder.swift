@@ -224,14 +224,19 @@ package final class Forwarder {
             fail(.nothingToListenOn(ports))
             return
         }
-        isReady = true
+        let openCount = ProcessLimits.openFileCount()
         gate = AcceptGate(
             descriptorsMax: request.descriptorsMax,
-            openDescriptors: ProcessLimits.openFileCount(),
+            openDescriptors: openCount,
             tunnelsMax: request.limits.tunnels.most,
             perConnection: pods?.usesChannels ?? false ? 2 : 1,
             connectionsMax: request.connectionsMax
         )
+        guard gate != nil else {
+            fail(.tooFewDescriptors(limit: request.descriptorsMax, open: openCount))
+            return
+        }
+        isReady = true
         for listener in listeners {
             for address in listener.addresses {
                 handler(.listening(address: address, remotePort: listener.remote))

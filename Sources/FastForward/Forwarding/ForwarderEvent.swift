@@ -55,6 +55,8 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
     /// Nothing could be listened on.
     case nothingToListenOn([ForwardedPort])
     case invalidAddress(String)
+    /// The system allows this process too few descriptors for even one client.
+    case tooFewDescriptors(limit: Int, open: Int)
     /// The last tunnel is gone, and no other is to be made.
     case lostConnection(UpstreamError)
 
@@ -71,6 +73,9 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
         case .nothingToListenOn(let ports):
             "error: unable to listen on any of the requested ports: ["
                 + ports.map { "{\($0.local) \($0.remote)}" }.joined(separator: " ") + "]"
+        case .tooFewDescriptors(let limit, let open):
+            "error: this process may have \(limit) descriptors and has \(open) already: there is none for a client "
+                + "(raise the limit: ulimit -n)"
         case .lostConnection: "error: lost connection to pod"
         case .invalidAddress(let text): "error: \(text) is not a valid IP"
         }

@@ -46,6 +46,18 @@ package enum UpstreamError: Error, CustomStringConvertible {
         return failure.isUnauthorized
     }
 
+    /// One line on the loss of a connection that was there.
+    package var lossText: String {
+        switch self {
+        case .network(let server, let error): "\(server): \(error)"
+        case .tls(let server, let error): "\(server): \(error)"
+        case .proxy, .http, .handshake, .refused, .tunnel, .timedOut, .silent, .ended, .unanswered, .closed,
+            .credential,
+            .answer:
+            description
+        }
+    }
+
     package var description: String {
         switch self {
         case .network(let server, let error) where error.code == LoopError.connectionRefused:

@@ -34,7 +34,32 @@ package enum StandardStreams {
         if descriptor > 2 { CUV.close(descriptor) }
     }
 
-    /// Writes text to a stream.
+    /// A write of so much does not block where `poll` says that there is room (pipe(7): PIPE_BUF).
+    private static let pieceBytesMax = 4096
+
+    /// Writes as much as the kernel takes without blocking, in whole or in part.
+    ///
+    /// What is left when nobody can read any more counts as written: it is dropped.
+    ///
+    /// - Returns: how many bytes are done with.
+    package static func writeWhatFits(_ bytes: ArraySlice<UInt8>, to stream: Stream) -> Int {
+        var rest = bytes
+        while !rest.isEmpty, ffwd_has_room(stream.rawValue) == 1 {
+            let written = unsafe rest.prefix(pieceBytesMax).withUnsafeBytes {
+                unsafe CUV.write(stream.rawValue, $0.baseAddress, $0.count)
+            }
+            if written > 0 {
+                rest = rest.dropFirst(written)
+            } else if ffwd_last_error() == EAGAIN {
+                break
+            } else if ffwd_last_error() != EINTR {
+                return bytes.count
+            }
+        }
+        return bytes.count - rest.count
+    }
+
+    /// Writes text to a stream, and waits until it is written: for what is said before or behind the loop's work.
     ///
     /// Where nobody reads any more (a closed pipe), it is dropped: a forward does not end because
     /// its output does.

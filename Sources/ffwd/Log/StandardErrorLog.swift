@@ -17,10 +17,10 @@ struct StandardErrorLog: LogHandler {
     func log(event: LogEvent) {
         let all = metadata.merging(event.metadata ?? [:]) { $1 }
         let time = Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-        StandardStreams.write(
-            Self.line(time: time, level: event.level, message: "\(event.message)", metadata: all) + "\n",
-            to: .error
-        )
+        let line =
+            Self.line(time: time, level: event.level, message: "\(event.message)", metadata: all) + "\n"
+        // What nobody reads in time is lost: nothing waits for a log.
+        _ = StandardStreams.writeWhatFits(Array(line.utf8)[...], to: .error)
     }
 
     /// Values with spaces are quoted; nothing that a terminal would obey, nor a second line, gets through.

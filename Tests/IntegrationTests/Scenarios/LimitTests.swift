@@ -35,6 +35,46 @@ extension Integration {
             }
         }
 
+        /// A pipe that stays full: whoever started it has ceased to read, or its terminal is stopped.
+        @Test func `output that nobody reads stops neither connections nor signals`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
+                let drawn = try scenario.stub { _ in }
+                let port = drawn.port
+                drawn.close()
+                let script = #"mkfifo "$0" && exec 3<>"$0" && exec "$@" >"$0" 2>&1"#
+                let pipe = scenario.directory.appendingPathComponent("pipe").path
+                let process = try scenario.start(
+                    ["/bin/sh", "-c", script, pipe, Programs.ffwd]
+                        + [
+                            "--kubeconfig", try scenario.cluster.kubeconfig, "-v", "6", "pod/demo",
+                            "\(port):7000",
+                        ]
+                )
+                try scenario.poll(for: "the port") {
+                    let client = try? scenario.connect(to: port)
+                    defer { client?.close() }
+                    return (try? client?.send("x")) != nil && (try? client?.receive(1)) != nil
+                }
+                // Each has two lines of some hundred bytes; the pipe holds 64 KiB.
+                let load = try scenario.load("sequential", on: port, "--connections", "1500")
+                #expect(load.counts == ["complete": 1500], "\(load)")
+                process.send(signal: 2)
+                #expect(try process.waitForExit(until: scenario.deadline) == .status(0))
+            }
+        }
+
+        @Test func `a process without a descriptor for a client says so`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(30)) { scenario in
+                let process = try scenario.start([
+                    try Programs.installed("prlimit"), "--nofile=13:13", Programs.ffwd, "--kubeconfig",
+                    try scenario.cluster.kubeconfig, "pod/demo", ":7000",
+                ])
+                #expect(try process.waitForExit(until: scenario.deadline) == .status(1))
+                #expect(process.errors.text.contains("ulimit -n"), "\(process.errors.text)")
+                #expect(process.output.text.isEmpty)
+            }
+        }
+
         @Test func `--max-connections lets others wait, and says so once`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--max-connections", "3"])

@@ -127,7 +127,7 @@ extension Integration {
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
                 try create("demo", in: scenario)
                 _ = try forward.process.errors.line(
-                    containing: "forwarding to pod/demo",
+                    containing: "forwarding to its successor",
                     until: scenario.deadline
                 )
                 try expectEcho(forward, 4, in: scenario)
