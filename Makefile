@@ -6,11 +6,11 @@ SECONDS ?= 60
 
 SWIFT ?= swift
 RELEASE := .build/release
-FORMATTED := Package.swift Sources Tests
+FORMATTED := Package.swift Sources Tests benchmarks/codecs
 PEERS := .build/peers
 ARCHIVES := .build/archives
 
-.PHONY: release demo check dependencies lint build test peers format fuzz sanitize reference bench profile install uninstall archive clean help
+.PHONY: release demo check dependencies lint instructions build test peers format fuzz sanitize reference bench profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -24,16 +24,19 @@ demo: release ## Forward to a pod of a small cluster of our own, and time a down
 
 # The heavy scenarios are made for an optimised ffwd; without it they run at a sixteenth of their size.
 check: export FFWD_BIN_DIR = $(CURDIR)/$(RELEASE)
-check: dependencies lint release build peers test ## Everything that CI checks
+check: dependencies lint release instructions build peers test ## Everything that CI checks
 
 dependencies:
 	@scripts/install-dependencies build demo check
 
 lint: ## Formatting and conventions, without building
 	$(SWIFT) format lint --strict --recursive $(FORMATTED)
-	@for script in .ci/run scripts/* Tests/Peers/build.sh benchmarks/run benchmarks/reference/build.sh; do \
+	@for script in .ci/run scripts/* Tests/Peers/build.sh benchmarks/run benchmarks/instructions benchmarks/reference/build.sh; do \
 	    [ ! -f "$$script" ] || bash -n "$$script" || exit 1; \
 	done
+
+instructions: ## Count the codecs' instructions, and compare with the record (callgrind)
+	@benchmarks/instructions
 
 build: ## Build everything with its tests, unoptimised
 	$(SWIFT) build --build-tests
@@ -89,4 +92,4 @@ clean: ## Remove everything that was built
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | \
-	    awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	    awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
