@@ -6,11 +6,11 @@ SECONDS ?= 60
 
 SWIFT ?= swift
 RELEASE := .build/release
-FORMATTED := Package.swift Sources Tests benchmarks/codecs
+FORMATTED := Package.swift Sources Tests benchmarks/codecs benchmarks/micro
 PEERS := .build/peers
 ARCHIVES := .build/archives
 
-.PHONY: release demo check dependencies lint instructions build test peers format fuzz sanitize reference bench profile install uninstall archive clean help
+.PHONY: release demo check dependencies lint instructions build test peers format fuzz sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -65,6 +65,13 @@ reference: ## Build the yardstick of the benchmarks (C)
 bench: release ## Measure; benchmarks/README.md says what and how
 	@benchmarks/run
 
+bench-quick: release ## The same experiments on less: under three minutes
+	@benchmarks/run --quick
+
+bench-micro: ## Time the codecs and cores by themselves
+	@FFWD_BENCHMARKS=1 $(SWIFT) package --package-path benchmarks/micro --scratch-path .build-micro \
+	    benchmark --no-progress --grouping metric --format markdown --path stdout
+
 profile: release ## Where ffwd and the yardstick spend their time (perf)
 	@benchmarks/run --profile
 
@@ -88,8 +95,8 @@ archive: release ## Pack what would be installed; with HOMEPAGE=https://… also
 	@scripts/archive $(RELEASE) $(ARCHIVES)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-asan .build-tsan .build-fuzz
+	rm -rf .build .build-asan .build-tsan .build-fuzz .build-micro
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | \
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | \
 	    awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
