@@ -10,7 +10,7 @@ FORMATTED := Package.swift Sources Tests benchmarks/codecs benchmarks/micro
 PEERS := .build/peers
 ARCHIVES := .build/archives
 
-.PHONY: release demo check dependencies lint instructions build test peers format fuzz sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
+.PHONY: release demo check dependencies lint readme instructions build test peers format fuzz sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -24,7 +24,7 @@ demo: release ## Forward to a pod of a small cluster of our own, and time a down
 
 # The heavy scenarios are made for an optimised ffwd; without it they run at a sixteenth of their size.
 check: export FFWD_BIN_DIR = $(CURDIR)/$(RELEASE)
-check: dependencies lint release instructions build peers test ## Everything that CI checks
+check: dependencies lint readme release instructions build peers test ## Everything that CI checks
 
 dependencies:
 	@scripts/install-dependencies build demo check
@@ -37,6 +37,9 @@ lint: ## Formatting and conventions, without building
 
 instructions: ## Count the codecs' instructions, and compare with the record (callgrind)
 	@benchmarks/instructions
+
+readme: ## Check that README's table says what its result file says
+	@benchmarks/run --readme check
 
 build: ## Build everything with its tests, unoptimised
 	$(SWIFT) build --build-tests

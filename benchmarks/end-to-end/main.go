@@ -24,6 +24,7 @@ type options struct {
 	kubectl, before       string
 	yardstick, pypi       string
 	out, only, report     string
+	readmeOf              string
 	quick                 bool
 	profile               bool
 	rounds                int
@@ -45,7 +46,8 @@ func main() {
 	flag.StringVar(&o.before, "before", "", "another ffwd to compare with, instead of the two; nothing is kept unless --out")
 	flag.StringVar(&o.out, "out", "", "where the results go: benchmarks/results, or nowhere with --quick, --only, --before or few rounds")
 	flag.StringVar(&o.only, "only", "", "only the experiments whose names match this regular expression")
-	flag.StringVar(&o.report, "report", "", "print the report of this JSON file and measure nothing")
+	flag.StringVar(&o.report, "report", "", "write the report and the pictures of this JSON file beside it, and measure nothing")
+	flag.StringVar(&o.readmeOf, "readme", "", "rewrite README's table from this JSON file (same: the one that it names; check: only compare)")
 	flag.BoolVar(&o.quick, "quick", false, "smaller amounts: under three minutes")
 	flag.BoolVar(&o.profile, "profile", false, "profile ffwd and the yardstick instead: one download, one upload")
 	flag.IntVar(&o.rounds, "rounds", 0, "how often each experiment is done; 0: 5, with --quick 2")
@@ -59,10 +61,13 @@ func main() {
 func (o options) run() error {
 	if o.report != "" {
 		r, err := load(o.report)
-		if err == nil {
-			r.report(os.Stdout)
+		if err != nil {
+			return err
 		}
-		return err
+		return r.write(strings.TrimSuffix(o.report, ".json"))
+	}
+	if o.readmeOf != "" {
+		return o.readme()
 	}
 	if flag.NArg() != 0 || o.rounds < 0 {
 		return fmt.Errorf("usage: benchmarks/run [--quick] [--only REGEX] [--rounds N] [--before FFWD] ...")
@@ -238,20 +243,29 @@ func (o options) keep(r *results) error {
 	if out == "" && !o.quick && o.rounds >= roundsOfRecord && o.only == "" && o.before == "" {
 		out = filepath.Join(o.root, "benchmarks", "results")
 	}
-	r.report(os.Stdout)
 	if out == "" {
+		r.report(os.Stdout, "plot")
 		return nil
 	}
 	path, err := r.save(out)
 	if err != nil {
 		return err
 	}
-	page, err := os.Create(strings.TrimSuffix(path, ".json") + ".md")
+	r.report(os.Stdout, strings.TrimSuffix(path, ".json"))
+	return r.write(strings.TrimSuffix(path, ".json"))
+}
+
+// write stores a run's report and its pictures beside its results, whose path without its ending is base.
+func (r *results) write(base string) error {
+	page, err := os.Create(base + ".md")
 	if err != nil {
 		return err
 	}
 	defer page.Close()
-	r.report(page)
-	fmt.Fprintf(os.Stderr, "kept in %s and .md beside it\n", path)
+	r.report(page, filepath.Base(base))
+	if err := r.drawAll(base); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "kept in %s.md, with .json and .svg beside it\n", base)
 	return nil
 }

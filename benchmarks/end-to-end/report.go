@@ -50,14 +50,16 @@ func (r *results) columns(q question) (names, compared []string) {
 }
 
 // questions are those of the report, as far as there are figures of this run.
-func (r *results) questions() []question {
-	var held []string
+func (r *results) questions() []question { return questions(r.held()) }
+
+// held are the experiments that have held connections open.
+func (r *results) held() (held []string) {
 	for _, o := range r.Experiments {
 		if strings.HasPrefix(o.ID, "held-") {
 			held = append(held, o.ID)
 		}
 	}
-	return questions(held)
+	return held
 }
 
 func (r *results) summary() (list []summary) {
@@ -107,14 +109,20 @@ func (r *results) summarise(f figure) (summary, bool) {
 	return s, true
 }
 
-// report writes a run as Markdown.
-func (r *results) report(out io.Writer) {
+// report writes a run as Markdown; base is what the names of its pictures begin with.
+func (r *results) report(out io.Writer, base string) {
 	names := r.names()
 	fmt.Fprintf(out, "# %s\n\n", strings.Join(names, " beside "))
 	fmt.Fprintf(out, "Made by `benchmarks/run --report` from the JSON beside it; [what is measured and how](../README.md).\n\n")
 	r.describe(out)
 	fmt.Fprintf(out, "\nMedian (least–most) of the rounds. Where a column is headed `× NAME`, it has %s's median over that one's. "+
 		"In the last column stands the bar for %s; a figure that misses it is **bold**.\n", names[0], names[0])
+
+	for _, p := range plots(r.held()) {
+		if r.draw(io.Discard, p) {
+			fmt.Fprintf(out, "\n![%s](%s-%s.svg)\n", p.title, base, p.name)
+		}
+	}
 
 	var missed []string
 	for _, q := range r.questions() {
