@@ -6,11 +6,11 @@ SECONDS ?= 60
 
 SWIFT ?= swift
 RELEASE := .build/release
-FORMATTED := Package.swift Sources Tests
+FORMATTED := Package.swift Sources Tests benchmarks/codecs benchmarks/micro
 PEERS := .build/peers
 ARCHIVES := .build/archives
 
-.PHONY: release demo check dependencies lint build test peers format fuzz sanitize reference bench profile install uninstall archive clean help
+.PHONY: release demo check dependencies lint readme instructions build test peers format fuzz sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -24,16 +24,22 @@ demo: release ## Forward to a pod of a small cluster of our own, and time a down
 
 # The heavy scenarios are made for an optimised ffwd; without it they run at a sixteenth of their size.
 check: export FFWD_BIN_DIR = $(CURDIR)/$(RELEASE)
-check: dependencies lint release build peers test ## Everything that CI checks
+check: dependencies lint readme release instructions build peers test ## Everything that CI checks
 
 dependencies:
 	@scripts/install-dependencies build demo check
 
 lint: ## Formatting and conventions, without building
 	$(SWIFT) format lint --strict --recursive $(FORMATTED)
-	@for script in .ci/run scripts/* Tests/Peers/build.sh benchmarks/run benchmarks/reference/build.sh; do \
+	@for script in .ci/run scripts/* Tests/Peers/build.sh benchmarks/run benchmarks/instructions benchmarks/reference/build.sh; do \
 	    [ ! -f "$$script" ] || bash -n "$$script" || exit 1; \
 	done
+
+instructions: ## Count the codecs' instructions, and compare with the record (callgrind)
+	@benchmarks/instructions
+
+readme: ## Check that README's table says what its result file says
+	@benchmarks/run --readme check
 
 build: ## Build everything with its tests, unoptimised
 	$(SWIFT) build --build-tests
@@ -62,6 +68,13 @@ reference: ## Build the yardstick of the benchmarks (C)
 bench: release ## Measure; benchmarks/README.md says what and how
 	@benchmarks/run
 
+bench-quick: release ## The same experiments on less: under three minutes
+	@benchmarks/run --quick
+
+bench-micro: ## Time the codecs and cores by themselves
+	@FFWD_BENCHMARKS=1 $(SWIFT) package --package-path benchmarks/micro --scratch-path .build-micro \
+	    benchmark --no-progress --grouping metric --format markdown --path stdout
+
 profile: release ## Where ffwd and the yardstick spend their time (perf)
 	@benchmarks/run --profile
 
@@ -85,8 +98,8 @@ archive: release ## Pack what would be installed; with HOMEPAGE=https://… also
 	@scripts/archive $(RELEASE) $(ARCHIVES)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-asan .build-tsan .build-fuzz
+	rm -rf .build .build-asan .build-tsan .build-fuzz .build-micro
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | \
-	    awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | \
+	    awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'

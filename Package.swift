@@ -54,9 +54,15 @@ let package = Package(
             path: "Tests/Fuzzing/Decoders",
             swiftSettings: strict
         ),
+        .target(
+            name: "CodecLoads",
+            dependencies: ["FastForward"],
+            path: "benchmarks/codecs/Loads",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "FastForwardTests",
-            dependencies: ["FastForward", "FuzzedDecoders"],
+            dependencies: ["FastForward", "FuzzedDecoders", "CodecLoads"],
             resources: [.copy("Vectors")],
             swiftSettings: strict
         ),
@@ -76,6 +82,19 @@ if Context.environment["FFWD_FUZZING"] != nil {
             name: "FuzzDriver",
             dependencies: ["FuzzedDecoders"],
             path: "Tests/Fuzzing/Driver",
+            swiftSettings: strict
+        )
+    )
+}
+
+// What counts and times the codecs (benchmarks/): no part of an ordinary build either.
+if Context.environment["FFWD_BENCHMARKS"] != nil {
+    package.products.append(.library(name: "CodecLoads", targets: ["CodecLoads"]))
+    package.targets.append(
+        .executableTarget(
+            name: "CountedCodecs",
+            dependencies: ["CodecLoads"],
+            path: "benchmarks/codecs/Counted",
             swiftSettings: strict
         )
     )

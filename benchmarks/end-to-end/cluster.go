@@ -29,6 +29,8 @@ const (
 	aes256  = "aes-256" // MiniCluster with TLS_AES_256_GCM_SHA384 only
 	goPeer  = "go"      // Tests/Peers: a server on the Go libraries that Kubernetes is built on
 	farAway = "far"     // the first, a round trip of farSpan away
+	// The Go server, a round trip of veryFarSpan away.
+	goFarAway = "go-far"
 )
 
 // bench is a run: the programs, and the clusters.
@@ -50,6 +52,19 @@ type subject struct {
 	Path string `json:"path"`
 	// verb stands in front of the pod.
 	verb []string
+	// IsSlow is for those that get less to do: an eighth, and three rounds.
+	IsSlow bool `json:"isSlow,omitempty"`
+}
+
+// roundsOfSlow are the rounds of those that get less to do.
+const roundsOfSlow = 3
+
+// share is what of an amount a subject gets to do.
+func (s subject) share(amount, least int) int {
+	if s.IsSlow {
+		return max(amount/8, least)
+	}
+	return amount
 }
 
 // forward is a running forwarder.
@@ -72,11 +87,11 @@ func (b *bench) goTo(name string) (err error) {
 }
 
 func (b *bench) open(name string) (*place, error) {
-	if name == farAway {
-		if err := b.goTo(aes128); err != nil {
-			return nil, err
-		}
-		return b.goFar()
+	switch name {
+	case farAway:
+		return b.goFar(aes128, farSpan)
+	case goFarAway:
+		return b.goFar(goPeer, veryFarSpan)
 	}
 	dir := filepath.Join(b.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -192,6 +207,9 @@ func (b *bench) cut(frameBytes int) error {
 
 // resolve finds the program that really runs: `kubectl` may be a link or a dispatcher that costs time at each start.
 func (b *bench) resolve(s *subject) error {
+	if s.IsSlow {
+		return nil // a script: its interpreter alone would know nothing of the libraries
+	}
 	f, err := b.forward(*s, 7000)
 	if err != nil {
 		return err

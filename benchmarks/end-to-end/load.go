@@ -25,6 +25,7 @@ type loadReport struct {
 	Latencies     map[string]struct {
 		P50 float64 `json:"p50Microseconds"`
 		P99 float64 `json:"p99Microseconds"`
+		Max float64 `json:"maxMicroseconds"`
 	} `json:"latencies"`
 	Errors []string `json:"errors"`
 }
@@ -57,9 +58,18 @@ func loadArguments(command string, port int, flags ...any) []string {
 
 // run loads a local port and returns when all connections were complete.
 func (b *bench) run(command string, port int, flags ...any) (*loadReport, error) {
-	program := exec.Command(b.client, loadArguments(command, port, flags...)...)
+	report, err := b.try(loadMax, command, port, flags...)
+	if err != nil {
+		return nil, err
+	}
+	return report, report.check()
+}
+
+// try loads a local port for so long at most, and reports whatever came of it.
+func (b *bench) try(most time.Duration, command string, port int, flags ...any) (*loadReport, error) {
+	program := exec.Command(b.client, loadArguments(command, port, append(flags, "--timeout", most)...)...)
 	program.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	output, err := program.Output() // it ends itself after loadMax
+	output, err := program.Output() // it ends itself
 	if err != nil {
 		return nil, fmt.Errorf("the load generator: %w", err)
 	}
@@ -71,7 +81,16 @@ func parseReport(output []byte) (*loadReport, error) {
 	if err := json.Unmarshal(bytes.TrimSpace(output), report); err != nil {
 		return nil, fmt.Errorf("the load generator's report: %w", err)
 	}
-	return report, report.check()
+	return report, nil
+}
+
+// report waits for a run of the load generator to end by itself, whatever came of it.
+func (p *process) report() (*loadReport, error) {
+	line, err := p.line("{", loadMax)
+	if err != nil {
+		return nil, err
+	}
+	return parseReport([]byte("{" + line))
 }
 
 // held is a run of the load generator that keeps its connections open.
@@ -110,10 +129,9 @@ func (b *bench) hold(port, connections int) (*held, error) {
 func (h *held) release() error {
 	h.stdin.Close()
 	defer h.end()
-	line, err := h.line("", loadMax)
+	report, err := h.report()
 	if err != nil {
 		return err
 	}
-	_, err = parseReport([]byte(line))
-	return err
+	return report.check()
 }

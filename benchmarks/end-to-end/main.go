@@ -22,8 +22,9 @@ import (
 type options struct {
 	programs, peers, root string
 	kubectl, before       string
-	yardstick             string
+	yardstick, pypi       string
 	out, only, report     string
+	readmeOf              string
 	quick                 bool
 	profile               bool
 	rounds                int
@@ -41,10 +42,12 @@ func main() {
 	flag.StringVar(&o.root, "root", ".", "the project's directory")
 	flag.StringVar(&o.kubectl, "kubectl", "kubectl", "the kubectl to compare with")
 	flag.StringVar(&o.yardstick, "yardstick", "", "the yardstick: benchmarks/reference")
+	flag.StringVar(&o.pypi, "pypi", "", "the Python that has portforward and kr8s; \"\": leave them out")
 	flag.StringVar(&o.before, "before", "", "another ffwd to compare with, instead of the two; nothing is kept unless --out")
 	flag.StringVar(&o.out, "out", "", "where the results go: benchmarks/results, or nowhere with --quick, --only, --before or few rounds")
 	flag.StringVar(&o.only, "only", "", "only the experiments whose names match this regular expression")
-	flag.StringVar(&o.report, "report", "", "print the report of this JSON file and measure nothing")
+	flag.StringVar(&o.report, "report", "", "write the report and the pictures of this JSON file beside it, and measure nothing")
+	flag.StringVar(&o.readmeOf, "readme", "", "rewrite README's table from this JSON file (same: the one that it names; check: only compare)")
 	flag.BoolVar(&o.quick, "quick", false, "smaller amounts: under three minutes")
 	flag.BoolVar(&o.profile, "profile", false, "profile ffwd and the yardstick instead: one download, one upload")
 	flag.IntVar(&o.rounds, "rounds", 0, "how often each experiment is done; 0: 5, with --quick 2")
@@ -58,10 +61,13 @@ func main() {
 func (o options) run() error {
 	if o.report != "" {
 		r, err := load(o.report)
-		if err == nil {
-			r.report(os.Stdout)
+		if err != nil {
+			return err
 		}
-		return err
+		return r.write(strings.TrimSuffix(o.report, ".json"))
+	}
+	if o.readmeOf != "" {
+		return o.readme()
 	}
 	if flag.NArg() != 0 || o.rounds < 0 {
 		return fmt.Errorf("usage: benchmarks/run [--quick] [--only REGEX] [--rounds N] [--before FFWD] ...")
@@ -96,16 +102,23 @@ func (o options) run() error {
 	if err := b.goTo(aes128); err != nil {
 		return err
 	}
-	b.subjects = []subject{{"ffwd", filepath.Join(o.programs, "ffwd"), nil}}
+	b.subjects = []subject{{Name: "ffwd", Path: filepath.Join(o.programs, "ffwd")}}
 	switch {
 	case o.profile:
-		b.subjects = append(b.subjects, subject{"yardstick", o.yardstick, nil})
+		b.subjects = append(b.subjects, subject{Name: "yardstick", Path: o.yardstick})
 		return b.profile()
 	case o.before != "":
-		b.subjects = append(b.subjects, subject{"before", o.before, nil})
+		b.subjects = append(b.subjects, subject{Name: "before", Path: o.before})
 	default:
 		b.subjects = append(b.subjects,
-			subject{"yardstick", o.yardstick, nil}, subject{"kubectl", o.kubectl, []string{"port-forward"}})
+			subject{Name: "yardstick", Path: o.yardstick},
+			subject{Name: "kubectl", Path: o.kubectl, verb: []string{"port-forward"}})
+		if o.pypi != "" && !o.quick {
+			script := filepath.Join(o.root, "benchmarks", "pypi", "forward.py")
+			for _, library := range []string{"portforward", "kr8s"} {
+				b.subjects = append(b.subjects, subject{Name: library, Path: o.pypi, verb: []string{script, library}, IsSlow: true})
+			}
+		}
 	}
 	return o.measure(b, only)
 }
@@ -116,20 +129,29 @@ func (o options) measure(b *bench, only *regexp.Regexp) error {
 		Commit: commit(o.root), Machine: thisMachine(), Ciphers: map[string]string{},
 	}
 	begun := time.Now()
+	var able []subject
 	for i := range b.subjects {
 		s := &b.subjects[i]
 		if err := b.resolve(s); err != nil {
 			return err
 		}
-		if err := b.verify(*s); err != nil {
+		if err := b.verify(*s); err != nil && s.IsSlow {
+			fmt.Fprintf(os.Stderr, "benchmarks: %s does not carry bytes here, so it is left out: %v\n", s.Name, err)
+			continue
+		} else if err != nil {
 			return fmt.Errorf("%s does not carry bytes correctly, so nothing is measured: %w", s.Name, err)
 		}
+		able = append(able, *s)
 	}
+	b.subjects = able
 	for _, place := range []string{aes256, aes128} {
 		if err := b.goTo(place); err != nil {
 			return err
 		}
 		for _, s := range b.subjects {
+			if s.IsSlow {
+				continue // MiniCluster tells of tunnels, and these have none
+			}
 			cipher, err := b.cipher(s)
 			if err != nil {
 				return err
@@ -167,7 +189,7 @@ func (o options) measure(b *bench, only *regexp.Regexp) error {
 func (b *bench) conduct(e experiment) outcome {
 	var subjects []subject
 	for _, s := range b.subjects {
-		if e.isFor(s.Name) {
+		if e.isFor(s) {
 			subjects = append(subjects, s)
 		}
 	}
@@ -175,6 +197,9 @@ func (b *bench) conduct(e experiment) outcome {
 	for round := 0; round < e.rounds; round++ {
 		for turn := range subjects {
 			s := subjects[(turn+round)%len(subjects)]
+			if round >= e.roundsFor(s) {
+				continue
+			}
 			fmt.Fprintf(os.Stderr, "%s %d/%d %s: ", e.id, round+1, e.rounds, s.Name)
 			taken := sample{Round: round + 1, Subject: s.Name}
 			var err error
@@ -201,6 +226,11 @@ func (o options) versions(b *bench) map[string]string {
 			list[name] = version
 		}
 	}
+	if o.pypi != "" {
+		for _, library := range []string{"portforward", "kr8s"} {
+			list[library] = firstLine(o.pypi, "-c", "import importlib.metadata as m; print(m.version('"+library+"'))")
+		}
+	}
 	if o.before == "" {
 		list["kubectl"] = strings.TrimPrefix(firstLine(b.subjects[2].Path, "version", "--client"), "Client Version: ")
 	}
@@ -213,20 +243,29 @@ func (o options) keep(r *results) error {
 	if out == "" && !o.quick && o.rounds >= roundsOfRecord && o.only == "" && o.before == "" {
 		out = filepath.Join(o.root, "benchmarks", "results")
 	}
-	r.report(os.Stdout)
 	if out == "" {
+		r.report(os.Stdout, "plot")
 		return nil
 	}
 	path, err := r.save(out)
 	if err != nil {
 		return err
 	}
-	page, err := os.Create(strings.TrimSuffix(path, ".json") + ".md")
+	r.report(os.Stdout, strings.TrimSuffix(path, ".json"))
+	return r.write(strings.TrimSuffix(path, ".json"))
+}
+
+// write stores a run's report and its pictures beside its results, whose path without its ending is base.
+func (r *results) write(base string) error {
+	page, err := os.Create(base + ".md")
 	if err != nil {
 		return err
 	}
 	defer page.Close()
-	r.report(page)
-	fmt.Fprintf(os.Stderr, "kept in %s and .md beside it\n", path)
+	r.report(page, filepath.Base(base))
+	if err := r.drawAll(base); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "kept in %s.md, with .json and .svg beside it\n", base)
 	return nil
 }

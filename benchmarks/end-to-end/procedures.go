@@ -22,25 +22,24 @@ func framed(frameBytes int, inner procedure) procedure {
 
 // down moves bytes from the pod; the client goes with the last byte, as the end itself is another question.
 func down(connections, total int) procedure {
-	each := total / connections
 	flags := func(bytes int) []any {
 		return []any{"--connections", connections, "--bytes", bytes, "--read", bytes, "--how", "fin"}
 	}
-	return transfer("abandon", 7001, connections, each, flags)
+	return transfer("abandon", 7001, connections, total, flags)
 }
 
 // up moves bytes to the pod, which answers with their count.
 func up(connections, total, chunkBytes int) procedure {
-	each := total / connections
 	flags := func(bytes int) []any {
 		return []any{"--connections", connections, "--bytes", bytes, "--chunk", chunkBytes}
 	}
-	return transfer("counted-sink", 7003, connections, each, flags)
+	return transfer("counted-sink", 7003, connections, total, flags)
 }
 
 // transfer counts processor time per GiB.
-func transfer(command string, remote, connections, each int, flags func(bytes int) []any) procedure {
+func transfer(command string, remote, connections, total int, flags func(bytes int) []any) procedure {
 	return func(b *bench, s subject) (values, error) {
+		each := s.share(total, connections) / connections
 		f, err := b.forward(s, remote)
 		if err != nil {
 			return nil, err
@@ -122,7 +121,7 @@ func latency(bytes, trips int) procedure {
 			return nil, err
 		}
 		defer f.end()
-		return b.roundTrips(f, f.port, bytes, trips)
+		return b.roundTrips(f, f.port, bytes, s.share(trips, 100))
 	}
 }
 
@@ -168,8 +167,9 @@ func (b *bench) roundTrips(f *forward, port, bytes, trips int) (values, error) {
 }
 
 // connections opens, uses (64 bytes there and back) and closes, so many at a time.
-func connections(count, parallel int) procedure {
+func connections(all, parallel int) procedure {
 	return func(b *bench, s subject) (values, error) {
+		count := s.share(all, parallel)
 		f, err := b.forward(s, 7000)
 		if err != nil {
 			return nil, err
@@ -228,8 +228,9 @@ func idle(b *bench, s subject) (values, error) {
 }
 
 // holding keeps connections open that have carried a byte, and counts memory for each.
-func holding(count int) procedure {
+func holding(all int) procedure {
 	return func(b *bench, s subject) (values, error) {
+		count := s.share(all, 100)
 		f, err := b.forward(s, 7000)
 		if err != nil {
 			return nil, err
@@ -312,6 +313,13 @@ func share(inner procedure) procedure {
 		}
 		return values{"share": 100 * shares[filepath.Base(s.Path)] / all}, nil
 	}
+}
+
+func min(a, b int) int {
+	if a < b {
+		return a
+	}
+	return b
 }
 
 func max(a, b int) int {

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // figure is one line of the report: a value of an experiment.
 type figure struct {
@@ -26,8 +29,8 @@ type question struct {
 	note    string
 }
 
-// questions are all tables; held stands for the experiment that has held connections open.
-func questions(held string) []question {
+// questions are all tables; held are the experiments that have held connections open.
+func questions(held []string) []question {
 	return []question{
 		{"Processor time for bytes", append(append(transfers("cpu", "s/GiB", 2, false, true), smallAndLarge("cpu", "s/GiB", 2, false)...),
 			figure{experiment: "messages-64", value: "messages", title: "1 KiB there and back, 64 connections", unit: "thousands per s",
@@ -55,13 +58,21 @@ func questions(held string) []question {
 			"of the tunnel can be counted. The last line: how long a client waits for the end of a download on " +
 			"MiniCluster's runtime `ideal`, which does not say whether a pod's end is a clean one before the client ends too; " +
 			"ffwd waits for that, kubectl and the yardstick pass the end on unproved. Container runtimes do say it, a second late."},
-		{"Memory", []figure{
+		{"Memory", append([]figure{
 			{experiment: "idle", value: "resident", title: "idle, resident", unit: "MiB", decimals: 1, bars: bars{absolute: 16}},
 			{experiment: "idle", value: "own", title: "idle, of it not backed by files", unit: "MiB", decimals: 1},
-			{experiment: held, value: "resident", title: "with connections held open, resident", unit: "MiB", decimals: 1},
-			{experiment: held, value: "each", title: "for each of them", unit: "KiB", decimals: 2, bars: bars{absolute: 1}},
-			{experiment: held, value: "seconds", title: "opening them took", unit: "s", decimals: 2},
-		}, "Each held connection (`" + held + "`) has echoed a byte, and echoes another one before it is closed."},
+		}, append(holdings(held), standings()...)...),
+			"Each held connection has echoed a byte, and echoes another one before it is closed; a slow forwarder gets an eighth of " +
+				"them, and the yardstick has no room for the most. Those that stand still: clients that ask for 2 MiB each and stop " +
+				"reading, and then read on and compare all; and connections to a pod that never reads, which write until nothing is " +
+				"taken. The most memory that the forwarder has had at any time; ffwd's bar is its `--memory-limit` of 256 MiB and " +
+				"what it needs idle."},
+		{"Keeping connections apart", separations(),
+			fmt.Sprintf("%d connections echo %d bytes each, over and over, alone and then beside others of the same forwarder that stand "+
+				"still: clients that stop reading a download of 8 MiB (MiniCluster), or a pod that reads nothing of an upload (the "+
+				"server on Kubernetes' own libraries). They have %v before they are given up. `There before`: the echoing ones are open "+
+				"when the others stop, and share tunnels with them. The last lines: 64 uploads %v away.", bystanders, bystanderBytes,
+				patience, veryFarSpan)},
 		{"Start and size", []figure{
 			{experiment: "start", value: "start", title: "from start to `Forwarding from`", unit: "ms", bars: bars{absolute: 15, kubectl: 0.2}},
 			{experiment: "start", value: "cpu", title: "processor time until then", unit: "ms"},
@@ -82,6 +93,61 @@ func questions(held string) []question {
 			figure{experiment: "connections-64", value: "cluster", title: "a connection, 64 at a time", unit: "µs"}),
 			"MiniCluster's API server, without its pod: what it had to do for each forwarder."},
 	}
+}
+
+func holdings(held []string) (list []figure) {
+	for _, id := range held {
+		title := strings.TrimPrefix(id, "held-") + " connections held open"
+		list = append(list,
+			figure{experiment: id, value: "resident", title: title + ", resident", unit: "MiB", decimals: 1},
+			figure{experiment: id, value: "each", title: title + ", for each of them", unit: "KiB", decimals: 2, bars: bars{absolute: 1}},
+			figure{experiment: id, value: "seconds", title: title + ", opening them took", unit: "s", decimals: 2})
+	}
+	return list
+}
+
+// standingMax is ffwd's default --memory-limit and the bar for what it needs idle, in MiB.
+const standingMax = 256 + 16
+
+func standings() (list []figure) {
+	for _, side := range []struct{ id, title, kept string }{
+		{"standing-clients", "clients that do not read", "that got every byte once they read"},
+		{"standing-pods", "connections to a pod that does not read", "that were left alone"},
+	} {
+		list = append(list,
+			figure{experiment: side.id, value: "peak", title: side.title + ", peak", unit: "MiB", decimals: 1, bars: bars{absolute: standingMax}},
+			figure{experiment: side.id, value: "kept", title: side.title + ", " + side.kept, unit: "%", decimals: 1, moreIsBetter: true,
+				bars: bars{absolute: 100}})
+	}
+	return list
+}
+
+func separations() (list []figure) {
+	for _, c := range []struct{ id, title string }{
+		{"apart-down-1", "beside 1 stalled download"}, {"apart-down-8", "beside 8 stalled downloads"},
+		{"apart-down-200", "beside 200 stalled downloads"}, {"apart-down-early", "there before 8 stalled downloads"},
+		{"apart-up-1", "beside 1 stalled upload"}, {"apart-up-8", "beside 8 stalled uploads"},
+		{"apart-up-early", "there before 8 stalled uploads"},
+	} {
+		early := strings.HasSuffix(c.id, "-early")
+		ratio := figure{experiment: c.id, value: "ratio", title: c.title + ", 99th percentile over that alone", unit: "×", decimals: 2}
+		if !early {
+			ratio.bars.absolute = 1.5
+		}
+		list = append(list,
+			figure{experiment: c.id, value: "beside", title: c.title + ", 99th percentile", unit: "µs"}, ratio)
+		if early {
+			list = append(list, figure{experiment: c.id, value: "worst", title: c.title + ", longest", unit: "ms", decimals: 1})
+		}
+		list = append(list,
+			figure{experiment: c.id, value: "through", title: c.title + ", of these went through", unit: "%", decimals: 1, moreIsBetter: true,
+				bars: bars{absolute: 100}},
+			figure{experiment: c.id, value: "kept", title: c.title + ", of those that stood ended right", unit: "%", decimals: 1, moreIsBetter: true})
+	}
+	return append(list,
+		figure{experiment: "far-busy", value: "rate", title: "64 uploads, far away", unit: "MiB/s", decimals: 1, moreIsBetter: true,
+			bars: bars{yardstick: 0.9, kubectl: 0.9}},
+		figure{experiment: "far-busy-beside", value: "rate", title: "64 uploads, far away, beside 1 stalled upload", unit: "MiB/s", decimals: 1, moreIsBetter: true})
 }
 
 func plural(connections int) string {

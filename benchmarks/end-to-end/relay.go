@@ -12,8 +12,14 @@ import (
 // farSpan is how long a round trip to the far place takes.
 const farSpan = 20 * time.Millisecond
 
-// goFar makes a place of the present one that is a round trip of farSpan away, behind a relay in this process.
-func (b *bench) goFar() (*place, error) {
+// veryFarSpan is a round trip over which acknowledgements could slow a forwarder that waits for them.
+const veryFarSpan = 50 * time.Millisecond
+
+// goFar makes a place of another one that is a round trip away, behind a relay in this process.
+func (b *bench) goFar(near string, span time.Duration) (*place, error) {
+	if err := b.goTo(near); err != nil {
+		return nil, err
+	}
 	text, err := os.ReadFile(b.config)
 	if err != nil {
 		return nil, err
@@ -23,12 +29,12 @@ func (b *bench) goFar() (*place, error) {
 	if found == nil {
 		return nil, fmt.Errorf("no server in %s", b.config)
 	}
-	address, err := relay(string(found[1]), farSpan/2)
+	address, err := relay(string(found[1]), span/2)
 	if err != nil {
 		return nil, err
 	}
 	far := *b.place
-	far.config = filepath.Join(b.dir, "kubeconfig-"+farAway)
+	far.config = filepath.Join(b.dir, "kubeconfig-far-from-"+near)
 	text = server.ReplaceAll(text, []byte("server: https://"+address))
 	return &far, os.WriteFile(far.config, text, 0o600)
 }

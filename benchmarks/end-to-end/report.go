@@ -29,15 +29,37 @@ func (r *results) names() (list []string) {
 	return list
 }
 
-// questions are those of the report, as far as there are figures of this run.
-func (r *results) questions() []question {
-	held := heldID(0)
-	for _, o := range r.Experiments {
-		if strings.HasPrefix(o.ID, "held-") {
-			held = o.ID
+// columns are the subjects that took part in any of the figures, and those of them that the first is compared with.
+func (r *results) columns(q question) (names, compared []string) {
+	for i, s := range r.Subjects {
+		takesPart := false
+		for _, f := range q.figures {
+			o, _ := r.find(f.experiment)
+			numbers, failed := o.of(s.Name, f.value)
+			takesPart = takesPart || len(numbers)+len(failed) > 0
+		}
+		if !takesPart {
+			continue
+		}
+		names = append(names, s.Name)
+		if i > 0 && !s.IsSlow {
+			compared = append(compared, s.Name)
 		}
 	}
-	return questions(held)
+	return names, compared
+}
+
+// questions are those of the report, as far as there are figures of this run.
+func (r *results) questions() []question { return questions(r.held()) }
+
+// held are the experiments that have held connections open.
+func (r *results) held() (held []string) {
+	for _, o := range r.Experiments {
+		if strings.HasPrefix(o.ID, "held-") {
+			held = append(held, o.ID)
+		}
+	}
+	return held
 }
 
 func (r *results) summary() (list []summary) {
@@ -70,7 +92,7 @@ func (r *results) summarise(f figure) (summary, bool) {
 			return
 		}
 		s.Bars[what] = bar
-		if value > bar != f.moreIsBetter {
+		if f.moreIsBetter && value < bar || !f.moreIsBetter && value > bar {
 			s.Missed = append(s.Missed, what)
 		}
 	}
@@ -87,8 +109,8 @@ func (r *results) summarise(f figure) (summary, bool) {
 	return s, true
 }
 
-// report writes a run as Markdown.
-func (r *results) report(out io.Writer) {
+// report writes a run as Markdown; base is what the names of its pictures begin with.
+func (r *results) report(out io.Writer, base string) {
 	names := r.names()
 	fmt.Fprintf(out, "# %s\n\n", strings.Join(names, " beside "))
 	fmt.Fprintf(out, "Made by `benchmarks/run --report` from the JSON beside it; [what is measured and how](../README.md).\n\n")
@@ -96,12 +118,19 @@ func (r *results) report(out io.Writer) {
 	fmt.Fprintf(out, "\nMedian (least–most) of the rounds. Where a column is headed `× NAME`, it has %s's median over that one's. "+
 		"In the last column stands the bar for %s; a figure that misses it is **bold**.\n", names[0], names[0])
 
+	for _, p := range plots(r.held()) {
+		if r.draw(io.Discard, p) {
+			fmt.Fprintf(out, "\n![%s](%s-%s.svg)\n", p.title, base, p.name)
+		}
+	}
+
 	var missed []string
 	for _, q := range r.questions() {
 		var rows strings.Builder
+		names, compared := r.columns(q)
 		for _, f := range q.figures {
 			if s, known := r.summarise(f); known {
-				r.row(&rows, f, s)
+				r.row(&rows, f, s, names, compared)
 				for _, what := range s.Missed {
 					missed = append(missed, missText(q, s, what))
 				}
@@ -115,10 +144,10 @@ func (r *results) report(out io.Writer) {
 			fmt.Fprintf(out, "%s\n\n", q.note)
 		}
 		fmt.Fprintf(out, "| | | %s |", strings.Join(names, " | "))
-		for _, name := range names[1:] {
+		for _, name := range compared {
 			fmt.Fprintf(out, " × %s |", name)
 		}
-		fmt.Fprintf(out, " bar |\n|---|---|%s\n%s", strings.Repeat("---|", 2*len(names)), rows.String())
+		fmt.Fprintf(out, " bar |\n|---|---|%s\n%s", strings.Repeat("---|", len(names)+len(compared)+1), rows.String())
 	}
 	fmt.Fprintf(out, "\n## What misses its bar\n\n")
 	list(out, missed, "Nothing.")
@@ -129,7 +158,7 @@ func (r *results) report(out io.Writer) {
 func missText(q question, s summary, what string) string {
 	name := q.title + ": " + s.Title
 	if what == "absolute" {
-		return fmt.Sprintf("%s: over %v %s", name, s.Bars[what], s.Unit)
+		return fmt.Sprintf("%s: the bar is %v %s", name, s.Bars[what], s.Unit)
 	}
 	return fmt.Sprintf("%s: %s × %s, the bar is %.2f", name, ratioText(s.Ratios[what]), what, s.Bars[what])
 }
@@ -185,8 +214,7 @@ func sortedKeys(m map[string]string) (keys []string) {
 	return keys
 }
 
-func (r *results) row(out io.Writer, f figure, s summary) {
-	names := r.names()
+func (r *results) row(out io.Writer, f figure, s summary, names, compared []string) {
 	o, _ := r.find(f.experiment)
 	bold := func(text, what string) string {
 		for _, missed := range s.Missed {
@@ -202,7 +230,7 @@ func (r *results) row(out io.Writer, f figure, s summary) {
 		cell := "–"
 		if len(numbers) > 0 {
 			cell = fmt.Sprintf("%.*f", f.decimals, median(numbers))
-			if i == 0 {
+			if i == 0 && name == r.Subjects[0].Name {
 				cell = bold(cell, "absolute")
 			}
 			if len(numbers) > 1 {
@@ -221,7 +249,7 @@ func (r *results) row(out io.Writer, f figure, s summary) {
 	if bar, known := s.Bars["absolute"]; known {
 		bars = append(bars, fmt.Sprintf("%s %v %s", sign, bar, f.unit))
 	}
-	for _, name := range names[1:] {
+	for _, name := range compared {
 		cell := ""
 		if ratio, known := s.Ratios[name]; known {
 			cell = bold(ratioText(ratio), name)

@@ -94,6 +94,9 @@ func (t *tally) ended(connection int, err error) {
 }
 
 func (t *tally) sample(kind string, durations ...time.Duration) {
+	if len(durations) == 0 {
+		return // of none there are no percentiles
+	}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.samples[kind] = append(t.samples[kind], durations...)
