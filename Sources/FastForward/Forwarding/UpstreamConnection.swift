@@ -16,7 +16,7 @@ package class UpstreamConnection: TransportOwner {
     /// A plugin's time does not count.
     package static let openTimeout = TimeSpan.seconds(10)
     /// Ciphertext that is gathered before it is written even within a turn, in bytes.
-    private static let gatheredBytesMax = 512 * 1024
+    private static let gatheredBytesMax = 256 * 1024
     /// The silence after which the kernel asks whether the server is there, in seconds.
     private static let keepAliveSeconds: UInt32 = 15
 
