@@ -15,7 +15,12 @@ package protocol TurnWork: AnyObject {
     /// libuv reads a full socket up to 32 times in a row, which is 8 MiB or some 8 ms of everybody's time.
     package static let readBytesPerTurnMax = 1024 * 1024
 
+    /// How many slices one system call gathers: as many as Linux allows (`IOV_MAX`).
+    static let slicesPerWriteMax = 1024
+
     let raw: UnsafeMutablePointer<uv_loop_t>
+    /// Where a write puts its slices together; of use only within one call, as libuv copies them.
+    let slices: UnsafeMutablePointer<uv_buf_t>
     /// Where upstream transports read ciphertext; empty between callbacks.
     ///
     /// Stands before the pool, as properties go in this order: the buffer comes home before the pool ends.
@@ -32,6 +37,7 @@ package protocol TurnWork: AnyObject {
 
     package init() throws(LoopError) {
         unsafe raw = .allocate(capacity: 1)
+        unsafe slices = .allocate(capacity: Self.slicesPerWriteMax)
         unsafe beforePoll = .allocate(capacity: 1)
         unsafe afterPoll = .allocate(capacity: 1)
         receiveBox = BufferBox(pool.take(BufferPool.largestCapacityBytes))
@@ -50,6 +56,7 @@ package protocol TurnWork: AnyObject {
 
     deinit {
         unsafe raw.deallocate()
+        unsafe slices.deallocate()
     }
 
     /// The time at the start of this turn.

@@ -10,9 +10,6 @@ internal import CUV
     /// How much is handed to the kernel at once while it is slow to take it, in bytes: progress is reported at this
     /// grain.
     private static let blockedWriteBytesMax = 256 * 1024
-    /// How many slices one system call gathers (Linux allows 1,024).
-    private static let slicesPerWriteMax = 256
-
     /// What is to be sent; append, then ``flush()``.
     package final var output: WriteQueue
     /// Room that is left free in front of the bytes of each read, for a frame header.
@@ -264,21 +261,17 @@ internal import CUV
         bytesMax: Int,
         _ body: (UnsafeBufferPointer<uv_buf_t>, Int) -> Int32
     ) -> Int32 {
-        unsafe withUnsafeTemporaryAllocation(of: uv_buf_t.self, capacity: Self.slicesPerWriteMax) { slices in
-            var count = 0
-            var bytes = 0
-            unsafe output.forEachSlice(Self.slicesPerWriteMax) { start, length in
-                guard bytes < bytesMax else { return }
-                let piece = min(length, bytesMax - bytes)
-                unsafe slices.initializeElement(
-                    at: count,
-                    to: uv_buf_init(start.assumingMemoryBound(to: CChar.self), UInt32(piece))
-                )
-                count += 1
-                bytes += piece
-            }
-            return unsafe body(UnsafeBufferPointer(rebasing: slices[..<count]), bytes)
+        let slices = unsafe loop.slices
+        var count = 0
+        var bytes = 0
+        unsafe output.forEachSlice(EventLoop.slicesPerWriteMax) { start, length in
+            guard bytes < bytesMax else { return }
+            let piece = min(length, bytesMax - bytes)
+            unsafe slices[count] = uv_buf_init(start.assumingMemoryBound(to: CChar.self), UInt32(piece))
+            count += 1
+            bytes += piece
         }
+        return unsafe body(UnsafeBufferPointer(start: slices, count: count), bytes)
     }
 
     // MARK: Ending
