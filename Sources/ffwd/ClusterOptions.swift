@@ -113,34 +113,6 @@ struct ClusterOptions: ParsableArguments {
         flags.requestTimeout = requestTimeout
         return flags
     }
-
-    private static let truthFlags = [
-        "--insecure-skip-tls-verify", "--disable-compression", "--match-server-version",
-        "--warnings-as-errors",
-    ]
-
-    /// `arguments` with `--flag=true` as `--flag`, and without `--flag=false`; the last word on a flag counts.
-    ///
-    /// The texts are those of Go's `strconv.ParseBool`; others are left, for an error. An empty value, as in `--flag=`,
-    /// gets a word of its own: ArgumentParser would take the next one for it.
-    static func withoutTruthValues(_ arguments: [String]) -> [String] {
-        var result: [String] = []
-        for (index, argument) in arguments.enumerated() {
-            if argument == "--" { return result + arguments[index...] }
-            guard let flag = truthFlags.first(where: { argument.hasPrefix($0 + "=") }) else {
-                let isEmptyValue =
-                    argument.hasPrefix("--") && argument.firstIndex(of: "=") == argument.indices.last
-                result += isEmptyValue ? [String(argument.dropLast()), ""] : [argument]
-                continue
-            }
-            switch argument.dropFirst(flag.count + 1) {
-            case "1", "t", "T", "true", "TRUE", "True": result.append(flag)
-            case "0", "f", "F", "false", "FALSE", "False": result.removeAll { $0 == flag }
-            case _: result.append(argument)
-            }
-        }
-        return result
-    }
 }
 
 /// kubectl's options that mean nothing here, so that a kubectl command line works as it is.

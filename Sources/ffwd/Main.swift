@@ -19,6 +19,8 @@ enum Main {
         let command: PortForwardCommand
         do {
             command = try PortForwardCommand.parse(arguments)
+        } catch let error as UsageError {
+            fail("\(error)")
         } catch {
             // --help and --version end with 0; what is wrong with the arguments ends with 1, as kubectl's errors do.
             let text = PortForwardCommand.fullMessage(for: error)

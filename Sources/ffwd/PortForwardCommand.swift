@@ -32,11 +32,13 @@ struct PortForwardCommand: ParsableCommand {
     var address: [String] = ["localhost"]
 
     @Option(
+        parsing: .unconditional,
         help: "The way into the API server: auto, websocket (Kubernetes 1.30 or newer), spdy or channels."
     )
     var transport: Transport = .auto
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "What happens to the end of a client that still waits for its answer: auto, pass or hold.",
             discussion:
@@ -45,10 +47,14 @@ struct PortForwardCommand: ParsableCommand {
     )
     var halfClose: Forwarder.HalfClose = .auto
 
-    @Option(help: "For how many seconds the end of a client on another host is held.")
-    var halfCloseTimeout: UInt32 = 30
+    @Option(
+        parsing: .unconditional,
+        help: "For how many seconds the end of a client on another host is held."
+    )
+    var halfCloseTimeout = "30"
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How many tunnels to the pod there are: as few, and as many under load.",
             discussion: "A client that does not read holds up those that share its tunnel.",
@@ -58,6 +64,7 @@ struct PortForwardCommand: ParsableCommand {
     var tunnels: TunnelCount = TunnelCount(bounds: .standard)
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "What may wait in memory for clients and networks that are slow, all in all.",
             valueName: "SIZE"
@@ -65,10 +72,14 @@ struct PortForwardCommand: ParsableCommand {
     )
     var memoryLimit = MemorySize(bytes: TunnelLimits.memoryBytesStandard)
 
-    @Option(help: "How many connections may be open at once; others wait. (default: what the system allows)")
+    @Option(
+        parsing: .unconditional,
+        help: "How many connections may be open at once; others wait. (default: what the system allows)"
+    )
     var maxConnections: UInt32?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Spread the connections of a service or workload over all its pods: least, round-robin or random.",
             discussion:
@@ -77,7 +88,10 @@ struct PortForwardCommand: ParsableCommand {
     )
     var balance: PodBalance?
 
-    @Option(help: "How long clients wait while there is no tunnel (like 5s or 2m).")
+    @Option(
+        parsing: .unconditional,
+        help: "How long clients wait while there is no tunnel (like 5s or 2m)."
+    )
     var hold = "30s"
 
     @Flag(
@@ -87,6 +101,7 @@ struct PortForwardCommand: ParsableCommand {
     var endsWhenLost = false
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How long live connections may go on after the first SIGINT or SIGTERM.",
             discussion: "Nobody is accepted meanwhile; a second signal ends it at once."
@@ -151,12 +166,12 @@ struct PortForwardCommand: ParsableCommand {
         guard let limits = TunnelLimits(tunnels: tunnels.bounds, memoryBytes: memoryLimit.bytes) else {
             throw UsageError.memoryLimit(memoryLimit, tunnels)
         }
-        let addresses = address.flatMap { $0.split(separator: ",").map(String.init) }
+        let addresses = try listenAddresses()
         var request = Forwarder.Request(
             access: access,
             target: target,
             ports: ports,
-            addresses: addresses.isEmpty ? ["localhost"] : addresses,
+            addresses: addresses,
             ways: transport.ways(environment: environment)
         )
         request.podRunningTimeout = runningTimeout
@@ -170,7 +185,7 @@ struct PortForwardCommand: ParsableCommand {
         request.connectionsMax = maxConnections.map { Int($0) }
         request.halfClose = halfClose
         request.detail = verbosity.detail
-        request.halfCloseTimeout = .seconds(UInt64(halfCloseTimeout))
+        request.halfCloseTimeout = try Self.span(halfCloseTimeout, of: "--half-close-timeout")
         return request
     }
 }
@@ -179,6 +194,22 @@ extension PortForwardCommand {
     /// What the session has to know.
     func sessionOptions() throws -> ForwardSession.Options {
         ForwardSession.Options(drain: try Self.span(drain, of: "--drain"), summarizes: summary)
+    }
+
+    /// What the values of `--address` list together; the first of them replaces the default.
+    private func listenAddresses() throws(UsageError) -> [String] {
+        var addresses: [String] = []
+        for text in address {
+            do throws(CommaSeparatedValues.Problem) {
+                addresses += try CommaSeparatedValues.fields(of: text)
+            } catch {
+                throw .flag(.badValue(text, flag: "--address", problem: "\(error)"))
+            }
+        }
+        guard !addresses.isEmpty else { throw .noAddress }
+        // Go's net.ParseIP, by which kubectl reads them, has no zones.
+        if let zoned = addresses.first(where: { $0.contains("%") }) { throw .badAddress(zoned) }
+        return addresses
     }
 
     private static func span(_ text: String, of option: String) throws -> TimeSpan {
@@ -213,6 +244,9 @@ enum UsageError: Error, CustomStringConvertible {
     case memoryLimit(MemorySize, TunnelCount)
     case noConnections
     case noDuration(option: String, String)
+    case noAddress
+    case badAddress(String)
+    case flag(FlagError)
 
     var description: String {
         switch self {
@@ -221,7 +255,14 @@ enum UsageError: Error, CustomStringConvertible {
                 + "See '\(Invocation.current.command) --help' for help and examples"
         case .noConnections: "error: --max-connections must be higher than zero"
         case .noDuration(let option, let text):
-            "error: \(option) \"\(text)\" is no duration (like 500ms, 30s or 2m)"
+            text.hasPrefix("-")
+                ? "error: \(option) \"\(text.escapedForTerminal())\" must not be negative"
+                : "error: \(option) \"\(text.escapedForTerminal())\" is no duration (like 500ms, 30s or 2m)"
+        case .noAddress: "error: you must specify at least 1 address"
+        case .badAddress(let text): "error: \(text.escapedForTerminal()) is not a valid IP"
+        case .flag(let error):
+            // What kubectl's flag parser refuses begins with a capital.
+            "Error: \(error)\nSee '\(Invocation.current.command) --help' for help and examples"
         case .memoryLimit(let size, let count):
             "error: --memory-limit \(size) is too little for \(count.bounds.most) tunnels: give at least "
                 + "\(MemorySize(bytes: TunnelLimits.memoryBytes(for: count.bounds.most)))"
@@ -235,10 +276,19 @@ enum UsageError: Error, CustomStringConvertible {
 }
 
 extension PortForwardCommand {
-    /// Parses as pflag does where ArgumentParser differs: a flag may be given a truth value (`--flag=false`).
+    /// Parses as pflag does where ArgumentParser differs: a flag may be given a truth value (`--flag=false`), and what
+    /// is wrong with the options is told in pflag's words.
     static func parse(_ arguments: [String]?) throws -> Self {
         let arguments = arguments ?? Array(CommandLine.arguments.dropFirst())
-        return try parsed(Self.self, ClusterOptions.withoutTruthValues(arguments))
+        let hasValue = arguments.contains { $0.hasPrefix("-") && $0.contains("=") }
+        // The table takes a while to make, and most command lines need none of it.
+        let words = hasValue ? try FlagWords(arguments, table: .ofCommand()).words : arguments
+        do {
+            return try parsed(Self.self, words)
+        } catch  where !hasValue && !exitCode(for: error).isSuccess {
+            _ = try FlagWords(arguments, table: .ofCommand())
+            throw error
+        }
     }
 
     /// ArgumentParser's own `parse`, which the one above hides.

@@ -81,6 +81,24 @@ package struct ClusterFlags: Equatable, Sendable {
         return user
     }
 
+    /// Refuses what no request can carry before it becomes part of an entry of the kubeconfig, which has no fault.
+    func refuseUnprintable() throws(KubeconfigError) {
+        if let token, !token.revealed.isHeaderSafe {
+            throw .unprintableFlag(name: "--token", what: "a line break, a control or a non-ASCII character")
+        }
+        let values: [(name: String, values: [String])] = [
+            ("--as", [impersonate ?? ""]), ("--as-uid", [impersonateUID ?? ""]),
+            ("--as-group", impersonateGroups), ("--as-user-extra", Array(parsedExtra.values.joined())),
+        ]
+        for (name, values) in values where !values.allSatisfy(\.isFieldValue) {
+            throw .unprintableFlag(name: name, what: "a control character, or a blank at its end")
+        }
+        for (name, value) in [("--username", username), ("--password", password?.revealed)]
+        where value?.hasControlCharacters == true {
+            throw .unprintableFlag(name: name, what: "a control character")
+        }
+    }
+
     /// What lacks an equals sign says nothing, as with kubectl.
     private var parsedExtra: [String: [String]] {
         var extra: [String: [String]] = [:]

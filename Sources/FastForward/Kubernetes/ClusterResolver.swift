@@ -16,6 +16,7 @@ struct ClusterResolver {
     var surroundings = Surroundings()
 
     func resolve() throws(KubeconfigError) -> ClusterAccess {
+        try flags.refuseUnprintable()
         let inCluster = InClusterEnvironment(
             environment: surroundings.environment,
             directory: surroundings.inClusterDirectory

@@ -58,7 +58,7 @@ package enum Credential: Equatable, Sendable {
                 IssuedCredential(
                     number: file.readNumber,
                     authorization: Redacted("Bearer \(token.revealed)"),
-                    isFresh: file.readNumber != lastRead
+                    isFresh: file.readNumber != lastRead || file.usesFallback
                 )
             )
         case .exec(var cache):
@@ -113,7 +113,7 @@ extension ExecCredentialCache.Lease {
 /// A file that holds a token, which its owner replaces from time to time.
 ///
 /// As client-go does it (`transport/token_source.go`): a token is used for a minute less ten seconds of leeway,
-/// then the file is read again; while it cannot be read, the old token goes on.
+/// then the file is read again; while it cannot be read, the old token goes on, or else the kubeconfig's own.
 package struct TokenFile: Equatable, Sendable {
     /// client-go reads again after 60 s, and counts a token as expired 10 s early.
     package static let useSpan = TimeSpan.seconds(50)
@@ -123,6 +123,8 @@ package struct TokenFile: Equatable, Sendable {
     let entry: String
     /// The kubeconfig that names this file.
     let definedIn: String
+    /// What the kubeconfig has for a token besides: it stands in while the file gives none.
+    private let fallback: Redacted<String>?
     /// How often a token was read from it.
     private(set) var readNumber = 0
     private var cached: Cached?
@@ -132,10 +134,11 @@ package struct TokenFile: Equatable, Sendable {
         let readAt: Instant
     }
 
-    package init(path: String, entry: String, definedIn: String) {
+    package init(path: String, entry: String, definedIn: String, fallback: Redacted<String>? = nil) {
         self.path = path
         self.entry = entry
         self.definedIn = definedIn
+        self.fallback = fallback
     }
 
     /// The token at `now`.
@@ -147,10 +150,13 @@ package struct TokenFile: Equatable, Sendable {
             readNumber += 1
             return token
         } catch {
-            guard let cached else { throw error }
-            return cached.token
+            guard let token = cached?.token ?? fallback else { throw error }
+            return token
         }
     }
+
+    /// Whether the last token was the kubeconfig's own; asking again gives no other.
+    var usesFallback: Bool { cached == nil && fallback != nil }
 
     /// Makes the next ``token(at:)`` read the file.
     package mutating func forget() {

@@ -60,6 +60,9 @@ package struct ExecCredential: Equatable, Sendable {
     }
 
     private static func answer(in output: [UInt8]) throws(ExecPluginError) -> Answer {
+        guard !output.allSatisfy(\.isJSONSpace) else {
+            throw .malformed(problem: "the plugin printed nothing")
+        }
         do throws(APIObjectError) {
             return try APIObjects.decode(Answer.self, from: output)
         } catch {
@@ -67,6 +70,9 @@ package struct ExecCredential: Equatable, Sendable {
             case .tooLarge: throw .outputTooLong(bytesMax: outputBytesMax)
             case .malformed(_, let problem):
                 guard problem == "not JSON" else { throw .malformed(problem: "unreadable \(problem)") }
+                if let problem = ending(of: output) {
+                    throw .malformed(problem: "couldn't get version/kind; json parse error: \(problem)")
+                }
                 // client-go takes YAML as well.
                 guard let tree = try? YAMLTreeBuilder.tree(of: output),
                     let answer = try? tree.decode(Answer.self)
@@ -74,6 +80,31 @@ package struct ExecCredential: Equatable, Sendable {
                 return answer
             }
         }
+    }
+
+    /// What is wrong behind the JSON object that `output` begins with, in Go's words (`encoding/json`, scanner.go);
+    /// nil where that ends in order or there is none.
+    ///
+    /// As YAML it could be read, but no client should differ in which of two credentials it takes.
+    private static func ending(of output: [UInt8]) -> String? {
+        var rest = output.drop(while: \.isJSONSpace)
+        guard rest.first == UInt8(ascii: "{") else { return nil }
+        var depth = 0
+        var isInString = false
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "\\") where isInString: _ = rest.popFirst()
+            case UInt8(ascii: "\""): isInString.toggle()
+            case UInt8(ascii: "{") where !isInString, UInt8(ascii: "[") where !isInString: depth += 1
+            case UInt8(ascii: "}") where !isInString, UInt8(ascii: "]") where !isInString: depth -= 1
+            case _: break
+            }
+            if depth == 0 { break }
+        }
+        guard depth == 0 else { return "unexpected end of JSON input" }
+        guard let next = rest.first(where: { !$0.isJSONSpace }) else { return nil }
+        return
+            "invalid character '\(String(Unicode.Scalar(next)).escapedForTerminal())' after top-level value"
     }
 
     private struct Answer: Decodable {
@@ -87,5 +118,15 @@ package struct ExecCredential: Equatable, Sendable {
         var kind: String?
         var apiVersion: String?
         var status: Status?
+    }
+}
+
+extension UInt8 {
+    /// RFC 8259 §2.
+    fileprivate var isJSONSpace: Bool {
+        switch self {
+        case 0x20, 0x09, 0x0A, 0x0D: true
+        case _: false
+        }
     }
 }

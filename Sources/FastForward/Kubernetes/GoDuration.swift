@@ -25,7 +25,9 @@ package struct GoDuration: Equatable, Sendable {
     }
 
     /// Parses as Go's `time.ParseDuration` does; fractions are cut, not rounded.
-    package init(_ text: String) throws(GoDurationError) {
+    ///
+    /// - Parameter saturates: takes what is too long for Go as the longest.
+    package init(_ text: String, saturates: Bool = false) throws(GoDurationError) {
         var rest = text.utf8[...]
         var isNegative = false
         if let first = rest.first, first == UInt8(ascii: "-") || first == UInt8(ascii: "+") {
@@ -53,10 +55,11 @@ package struct GoDuration: Equatable, Sendable {
             rest = rest.dropFirst(unitBytes.count)
             let unitText = String(Substring(unitBytes))
             guard let unit = Self.units[unitText] else { throw .unknownUnit(unitText, text: text) }
-            guard let part = Self.nanoseconds(whole, fraction, unit: unit) else { throw .invalid(text) }
+            let part = Self.nanoseconds(whole, fraction, unit: unit) ?? UInt64.max
             let (sum, overflow) = total.addingReportingOverflow(part)
-            guard !overflow, sum <= UInt64(Int64.max) else { throw .invalid(text) }
-            total = sum
+            let isTooLong = overflow || sum > UInt64(Int64.max)
+            guard saturates || !isTooLong else { throw .invalid(text) }
+            total = isTooLong ? UInt64(Int64.max) : sum
         }
         nanoseconds = isNegative ? -Int64(total) : Int64(total)
     }
@@ -83,7 +86,8 @@ package struct GoDuration: Equatable, Sendable {
             place /= 10
             rest += UInt64(Double(digit - 0x30) * place)
         }
-        return product + rest
+        let (sum, isTooLong) = product.addingReportingOverflow(rest)
+        return isTooLong ? nil : sum
     }
 }
 
@@ -107,8 +111,10 @@ package enum TimeoutFlag {
     package static func span(_ text: String) -> TimeSpan? {
         // A century is as good as any longer time, and can be added to.
         let longest = TimeSpan.seconds(100 * 366 * 86_400)
-        if let seconds = UInt64(text) { return .seconds(min(seconds, 100 * 366 * 86_400)) }
-        guard let span = (try? GoDuration(text))?.timeSpan else { return nil }
+        if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+            return UInt64(text).map { .seconds(min($0, 100 * 366 * 86_400)) } ?? longest
+        }
+        guard let span = (try? GoDuration(text, saturates: true))?.timeSpan else { return nil }
         return min(span, longest)
     }
 

@@ -58,7 +58,7 @@ extension String {
     /// Whether this may stand in a header: no control characters, no blank at its ends (RFC 9110 §5.5).
     ///
     /// Names of users need not be ASCII; the bytes are sent as they are, as kubectl does.
-    fileprivate var isFieldValue: Bool {
+    var isFieldValue: Bool {
         !hasControlCharacters && !hasPrefix(" ") && !hasSuffix(" ")
     }
 }

@@ -148,9 +148,10 @@ struct KubeconfigFile: Decodable {
 
     var kind: String?
     var apiVersion: String?
-    var clusters: [NamedCluster]?
-    var users: [NamedUser]?
-    var contexts: [NamedContext]?
+    /// An element may be null, as one of an unfinished list is: kubectl takes it for an entry without a name.
+    var clusters: [NamedCluster?]?
+    var users: [NamedUser?]?
+    var contexts: [NamedContext?]?
     var currentContext: String?
     var extensions: [Kubeconfig.NamedExtension]?
 
@@ -185,16 +186,17 @@ extension Kubeconfig {
         }
         let directory = FilePath.directory(of: file)
         clusters = try Self.table(document.clusters ?? [], "clusters", file) {
-            ($0.name, ($0.cluster ?? Cluster()).resolved(in: directory))
+            ($0?.name, ($0?.cluster ?? Cluster()).resolved(in: directory))
         }
         users = try Self.table(document.users ?? [], "users", file) {
-            ($0.name, ($0.user ?? User()).resolved(in: directory))
+            ($0?.name, ($0?.user ?? User()).resolved(in: directory))
         }
         contexts = try Self.table(document.contexts ?? [], "contexts", file) {
-            ($0.name, $0.context ?? Context())
+            ($0?.name, $0?.context ?? Context())
         }
         currentContext = document.currentContext ?? ""
         files = [file]
+        try refuseBadBase64()
     }
 
     private static func table<Element, Value: Sendable>(

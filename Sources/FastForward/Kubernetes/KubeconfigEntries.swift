@@ -1,7 +1,3 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#endif
-
 // What the chosen entries of a kubeconfig say, checked as kubectl does (client-go `tools/clientcmd/validation.go`).
 // Making one of these reads the files that the entry names and collects what is wrong; the texts are kubectl's.
 
@@ -143,16 +139,24 @@ struct UserEntry {
         for (part, bytes) in [("certificate", certificate), ("key", key)] where !bytes.looksLikePEM {
             throw .invalid(["tls: failed to find any PEM data in \(part) input (\(label))"])
         }
+        // Go's words (crypto/tls, X509KeyPair).
+        guard certificate.holdsCertificate || !certificate.holdsPrivateKey else {
+            throw .invalid([
+                "tls: failed to find certificate PEM data in certificate input, but did find a private key; "
+                    + "PEM inputs may have been switched (\(label))"
+            ])
+        }
         return ClientIdentity(certificatePEM: certificate, keyPEM: Redacted(key))
     }
 
     /// What goes into the requests' heads.
     func credential() throws(KubeconfigError) -> Credential {
         let value = entry.value
-        // The file wins over the token (client_config.go, getUserIdentificationPartialConfig).
+        // The file wins over the token while it can be read (transport/round_trippers.go, bearerAuthRoundTripper).
         if let path = value.tokenFile.nonEmpty {
             // kubectl reads it at its start, too; that text is not kept.
-            var file = TokenFile(path: path, entry: label, definedIn: entry.file)
+            let token = value.token.flatMap { $0.revealed.isEmpty || !$0.revealed.isHeaderSafe ? nil : $0 }
+            var file = TokenFile(path: path, entry: label, definedIn: entry.file, fallback: token)
             _ = try file.token(at: Instant(nanoseconds: 0))
             file.forget()
             return .tokenFile(file)
@@ -236,18 +240,40 @@ extension Kubeconfig.Entry {
         }
     }
 
-    /// Standard base64 in which line breaks mean nothing (Go encoding/base64); nil for an empty field.
+    /// What the field holds; nil for an empty one.
     fileprivate func decodeBase64(
         _ text: String?,
         _ field: String,
         kind: String
     ) throws(KubeconfigError) -> [UInt8]? {
         guard let text = text.nonEmpty else { return nil }
-        let letters = text.utf8.filter { $0 != 0x0A && $0 != 0x0D }
-        guard let data = Data(base64Encoded: Data(letters)) else {
-            throw .badBase64(field: field, entry: "\(kind) \"\(name)\"", file: file)
+        do throws(Base64Text.Problem) {
+            return try Base64Text.decode(text)
+        } catch {
+            throw .badBase64(
+                field: field,
+                entry: "\(kind) \"\(name)\"",
+                file: file,
+                offset: error.offset
+            )
         }
-        return [UInt8](data)
+    }
+}
+
+extension Kubeconfig {
+    /// Refuses a file with data that is no base64, even where nothing uses the entry, as kubectl's decoder does.
+    ///
+    /// Such a file is most likely cut off, and then other things are missing that nobody would miss.
+    func refuseBadBase64() throws(KubeconfigError) {
+        for (_, entry) in clusters.sorted(by: { $0.key < $1.key }) {
+            let data = entry.value.certificateAuthorityData
+            _ = try entry.decodeBase64(data, "certificate-authority-data", kind: "cluster")
+        }
+        for (_, entry) in users.sorted(by: { $0.key < $1.key }) {
+            let user = entry.value
+            _ = try entry.decodeBase64(user.clientCertificateData, "client-certificate-data", kind: "user")
+            _ = try entry.decodeBase64(user.clientKeyData?.revealed, "client-key-data", kind: "user")
+        }
     }
 }
 
@@ -255,5 +281,14 @@ extension [UInt8] {
     /// Whether a PEM block may be in here (RFC 7468 §2); reading it is for the TLS layer.
     var looksLikePEM: Bool {
         self.firstRange(of: Array("-----BEGIN ".utf8)) != nil
+    }
+
+    fileprivate var holdsCertificate: Bool {
+        self.firstRange(of: Array("-----BEGIN CERTIFICATE-----".utf8)) != nil
+    }
+
+    /// PKCS #8, or the older ones that name the algorithm (`RSA PRIVATE KEY`).
+    fileprivate var holdsPrivateKey: Bool {
+        self.firstRange(of: Array("PRIVATE KEY-----".utf8)) != nil
     }
 }

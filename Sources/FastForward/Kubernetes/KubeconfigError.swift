@@ -28,9 +28,11 @@ package enum KubeconfigError: Error, Equatable {
     case invalid([String])
     case server(cluster: String, ServerURLError)
     /// `entry` is `user "x"` or `cluster "x"`.
-    case badBase64(field: String, entry: String, file: String)
+    case badBase64(field: String, entry: String, file: String, offset: Int)
     /// A value that cannot stand in an HTTP header.
     case unprintable(field: String, entry: String, file: String)
+    /// The same of the command line; `name` is the flag.
+    case unprintableFlag(name: String, what: String)
     case tokenFile(FileProblem)
     case emptyTokenFile(path: String)
     /// Something that ffwd does not do yet; doing as if it were not there would reach the wrong place.
@@ -72,11 +74,15 @@ extension KubeconfigError: CustomStringConvertible {
         case .proxy(let error, let source):
             error == .refusedInCGI ? "\(error)" : "invalid proxy address in \(source): \(error)"
         case .invalid(let problems): problems.joined(separator: "; ")
+        case .server(_, .notAURL(let text)): "\(ServerURLError.notAURL(text))"
         case .server(let cluster, let error): "cluster \"\(cluster)\": \(error)"
-        case .badBase64(let field, let entry, let file):
-            "error loading config file \"\(file)\": illegal base64 data in \(field) of \(entry)"
+        case .badBase64(let field, let entry, let file, let offset):
+            "error loading config file \"\(file)\": illegal base64 data at input byte \(offset) "
+                + "(\(field) of \(entry))"
         case .unprintable(let field, let entry, let file):
             "\(field) of \(entry) in \(file) holds a line break, a control or a non-ASCII character"
+        case .unprintableFlag(let name, let what):
+            "the value of \(name) holds \(what), which no request can carry"
         case .tokenFile(let problem): "\(problem)"
         case .emptyTokenFile(let path): "read empty token from file \"\(path)\""
         case .unsupported(let feature, let entry, let advice):
@@ -98,8 +104,8 @@ extension KubeconfigError: CustomStringConvertible {
         case .execPlugin(let error): return error.terminalText
         case .fileMissing, .fileUnreadable, .malformed, .noConfiguration, .noContextChosen,
             .contextDoesNotExist, .clusterNotFound, .badTimeout, .kuberc, .proxy,
-            .userNotFound, .invalid, .server, .badBase64, .unprintable, .tokenFile, .emptyTokenFile,
-            .unsupported:
+            .userNotFound, .invalid, .server, .badBase64, .unprintable, .unprintableFlag,
+            .tokenFile, .emptyTokenFile, .unsupported:
             return "error: \(self)"
         }
     }

@@ -35,7 +35,10 @@ package struct ServerURL: Hashable, Sendable {
 
     /// Parses what `server` and `--server` hold; without a scheme `usesTLSByDefault` decides.
     package init(_ text: String, usesTLSByDefault: Bool = false) throws(ServerURLError) {
-        guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { throw .notAURL(text) }
+        guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }), !text.hasPrefix(" "),
+            !text.hasSuffix(" "),
+            !text.hasPrefix("://")
+        else { throw .notAURL(text) }
         var rest = text[...]
         var isTLS = usesTLSByDefault
         var hasScheme = false

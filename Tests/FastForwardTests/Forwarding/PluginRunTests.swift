@@ -42,7 +42,7 @@ import Testing
         Failing("exit 3", "exec: executable PLUGIN failed with exit code 3"),
         Failing("kill -9 $$", "exec: executable PLUGIN failed with exit code -1"),
         Failing("echo hello", "decoding stdout: it is not JSON"),
-        Failing("exec true", "decoding stdout: it is not JSON"),
+        Failing("exec true", "decoding stdout: the plugin printed nothing"),
         Failing("exec yes", "decoding stdout: it is longer than \(ExecCredential.outputBytesMax) bytes"),
         Failing(
             "echo '\(PluginScene.answer("{}", version: "v1beta1"))'",

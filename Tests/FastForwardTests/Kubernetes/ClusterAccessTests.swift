@@ -5,6 +5,8 @@ import Testing
 
 private let pem = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
 private let pemData = Data(pem.utf8).base64EncodedString()
+private let key = "-----BEGIN EC PRIVATE KEY-----\nYQ==\n-----END EC PRIVATE KEY-----\n"
+private let keyData = Data(key.utf8).base64EncodedString()
 
 /// A broken kubeconfig and what kubectl prints for it.
 struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
@@ -118,12 +120,28 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
             output: "error: open /nowhere/no-such: no such file or directory"
         ),
         RefusedKubeconfig(
+            "a server without scheme",
+            kubeconfigText(cluster: "server: '://x'"),
+            output: "error: host must be a URL or a host:port pair: \"://x\""
+        ),
+        RefusedKubeconfig(
+            "a blank behind the server",
+            kubeconfigText(cluster: "server: 'https://h:1 '"),
+            output: "error: host must be a URL or a host:port pair: \"https://h:1 \""
+        ),
+        RefusedKubeconfig(
             "dots for a namespace",
             kubeconfigText(),
             flags: ClusterFlags(namespace: ".."),
             output: "error: invalid namespace \"..\": [may not be '..']"
         ),
     ]
+
+    private static func flags(_ change: (inout ClusterFlags) -> Void) -> ClusterFlags {
+        var flags = ClusterFlags()
+        change(&flags)
+        return flags
+    }
 
     /// What kubectl does not say, or not so (it asks for a password, or goes to localhost:8080).
     static let ours = [
@@ -150,8 +168,36 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
         RefusedKubeconfig(
             "bad base64",
             kubeconfigText(user: "client-certificate-data: '%%%', client-key-data: YQ=="),
-            output: "error: error loading config file \"/nowhere/config\": illegal base64 data in "
-                + "client-certificate-data of user \"u\""
+            output:
+                "error: error loading config file \"/nowhere/config\": illegal base64 data at input byte 0 "
+                + "(client-certificate-data of user \"u\")"
+        ),
+        RefusedKubeconfig(
+            "certificate and key exchanged",
+            kubeconfigText(user: "client-certificate-data: \(keyData), client-key-data: \(pemData)"),
+            output: "error: tls: failed to find certificate PEM data in certificate input, but did find a "
+                + "private key; PEM inputs may have been switched (user \"u\")"
+        ),
+        RefusedKubeconfig(
+            "bad base64 where nothing uses it",
+            kubeconfigText() + "\nusers: [{name: u, user: {}}, {name: v, user: {client-key-data: YWJjZ}}]",
+            output:
+                "error: error loading config file \"/nowhere/config\": illegal base64 data at input byte 4 "
+                + "(client-key-data of user \"v\")"
+        ),
+        RefusedKubeconfig(
+            "a flag for a token with a line break",
+            kubeconfigText(),
+            flags: flags { $0.token = Redacted("hunter2\nb") },
+            output: "error: the value of --token holds a line break, a control or a non-ASCII character, "
+                + "which no request can carry"
+        ),
+        RefusedKubeconfig(
+            "a flag for a user with a line break",
+            kubeconfigText(),
+            flags: flags { $0.impersonate = "b\nx" },
+            output: "error: the value of --as holds a control character, or a blank at its end, "
+                + "which no request can carry"
         ),
         RefusedKubeconfig(
             "token with a line break",
@@ -205,7 +251,7 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
     }
 
     @Test func `certificates come from data or from files`() throws {
-        let files = try TemporaryDirectory(["pki/a.pem": pem, "pki/k.pem": pem + "key", "pki/ca.pem": pem])
+        let files = try TemporaryDirectory(["pki/a.pem": pem, "pki/k.pem": key, "pki/ca.pem": pem])
         let fromFiles = try ClusterAccess.resolving(
             kubeconfigText(
                 cluster: "server: h, certificate-authority: pki/ca.pem, tls-server-name: api",
@@ -215,14 +261,14 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
         )
         #expect(fromFiles.certificateAuthority == Array(pem.utf8))
         #expect(fromFiles.identity?.certificatePEM == Array(pem.utf8))
-        #expect(fromFiles.identity?.keyPEM.revealed == Array((pem + "key").utf8))
+        #expect(fromFiles.identity?.keyPEM.revealed == Array(key.utf8))
         #expect(fromFiles.tlsServerName == "api")
         // Without a scheme, an authority makes it https.
         #expect(fromFiles.server.description == "https://h")
 
         let folded = pemData.prefix(20) + "\\n" + pemData.dropFirst(20)
         let fromData = try ClusterAccess.resolving(
-            kubeconfigText(user: "client-certificate-data: \"\(folded)\", client-key-data: \(pemData)")
+            kubeconfigText(user: "client-certificate-data: \"\(folded)\", client-key-data: \(keyData)")
         )
         #expect(fromData.identity?.certificatePEM == Array(pem.utf8))
         #expect(fromData.certificateAuthority == nil)
@@ -254,7 +300,7 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
     }
 
     @Test func `a secret prints as redacted however it is printed`() throws {
-        let user = "client-certificate-data: \(pemData), client-key-data: \(pemData), token: hunter2"
+        let user = "client-certificate-data: \(pemData), client-key-data: \(keyData), token: hunter2"
         let text = kubeconfigText(user: user)
         let kubeconfig = try Kubeconfig(parsing: Array(text.utf8), file: "/f")
         let access = try ClusterAccess.resolving(text)
@@ -282,12 +328,8 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
 
     @Test func `a token file is read again when its time is over or the token was refused`() throws {
         let files = try TemporaryDirectory(["t": " one\n"])
-        // The file wins over the token.
-        var credential = try ClusterAccess.resolving(
-            kubeconfigText(user: "token: x, tokenFile: t"),
-            in: files.path
-        )
-        .credential
+        var credential = try ClusterAccess.resolving(kubeconfigText(user: "tokenFile: t"), in: files.path)
+            .credential
         let start = Instant(milliseconds: 5_000_000)
         var number = 0
         func token(_ seconds: UInt64) throws -> String? {
@@ -321,5 +363,27 @@ struct RefusedKubeconfig: CustomTestStringConvertible, Sendable {
         #expect(throws: KubeconfigError.emptyTokenFile(path: files.path + "/t")) { try token(501) }
         try files.write("a\nb", to: "t")
         #expect(throws: KubeconfigError.self) { try token(502) }
+    }
+
+    @Test(arguments: [nil, " \n"])
+    func `the kubeconfig's own token stands in while the token file gives none`(contents: String?) throws {
+        let files = try TemporaryDirectory()
+        if let contents { try files.write(contents, to: "t") }
+        var credential = try ClusterAccess.resolving(
+            kubeconfigText(user: "token: own, tokenFile: t"),
+            in: files.path
+        ).credential
+        func issued() throws -> IssuedCredential? {
+            let verdict = try credential.request(
+                at: Instant(milliseconds: 0),
+                wallTime: UnixTime(seconds: 0)
+            )
+            guard case .use(let issued) = verdict else { return nil }
+            return issued
+        }
+        #expect(try issued()?.authorization?.revealed == "Bearer own")
+        #expect(try issued()?.isFresh == true, "asking again after a refusal would give the same")
+        try files.write("file", to: "t")
+        #expect(try issued()?.authorization?.revealed == "Bearer file")
     }
 }

@@ -106,6 +106,42 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ("", nil), ("\n \n", nil), ("}", "invalid character '}' after top-level value"),
+            ("\nfoo", "invalid character 'f' after top-level value"),
+            (" # x", "invalid character '#' after top-level value"),
+            ("\u{1b}[2J", "invalid character '\\u{1b}' after top-level value"),
+        ] as [(String, String?)]
+    )
+    func `what follows the answer is refused in Go's words`(rest: String, problem: String?) throws {
+        let plugin = try Self.cache().plugin
+        let answer =
+            #"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"}"}}"#
+        do throws(ExecPluginError) {
+            let credential = try ExecCredential(output: Array((answer + rest).utf8), of: plugin)
+            #expect(problem == nil)
+            #expect(credential.token?.revealed == "}")
+        } catch {
+            let words = problem.map { "decoding stdout: couldn't get version/kind; json parse error: \($0)" }
+            #expect(error.description == words)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("", "the plugin printed nothing"), (" \n", "the plugin printed nothing"),
+            ("{\"a\": [", "couldn't get version/kind; json parse error: unexpected end of JSON input"),
+        ]
+    )
+    func `an answer that is missing or cut is told as such`(output: String, problem: String) throws {
+        let plugin = try Self.cache().plugin
+        let error = #expect(throws: ExecPluginError.self) {
+            try ExecCredential(output: Array(output.utf8), of: plugin)
+        }
+        #expect(error?.description == "decoding stdout: \(problem)")
+    }
+
     @Test(arguments: testSeeds(5))
     func `any output gives a credential or an error that does not show it`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)

@@ -44,6 +44,18 @@ import Testing
 
     @Test(
         arguments: [
+            ("0", .zero), ("5", .seconds(5)), ("1m30s", .seconds(90)), ("99999999h", .seconds(3_162_240_000)),
+            ("99999999999999999999h1s", .seconds(3_162_240_000)),
+            ("99999999999999999999", .seconds(3_162_240_000)),
+            ("", nil), ("-5s", nil), ("-99999999h", nil), ("5x", nil), ("-5", nil),
+        ] as [(String, TimeSpan?)]
+    )
+    func `a flag of ours may be as long as one likes, but not negative`(text: String, span: TimeSpan?) {
+        #expect(TimeoutFlag.span(text) == span)
+    }
+
+    @Test(
+        arguments: [
             ("1970-01-01T00:00:00Z", 0), ("2026-11-24T22:04:28Z", 1_795_557_868),
             ("2000-02-29T12:00:00+02:00", 951_818_400),
             ("1969-12-31T23:59:59z", -1), ("2026-11-24T22:04:28.999999999-00:30", 1_795_559_668),

@@ -115,6 +115,34 @@ import Testing
         #expect(error?.description == "error loading config file \"/f\": yaml: \(problem)")
     }
 
+    @Test func `a null in a list is an entry without a name, of which there may be one`() throws {
+        let text = kubeconfigText().replacing("}}]", with: "}}, null]")
+        #expect(try ClusterAccess.resolving(text).credential == .bearer(Redacted("t0ken")))
+        let error = #expect(throws: KubeconfigError.self) {
+            try ClusterAccess.resolving(text.replacing("null]", with: "null, ~]"))
+        }
+        #expect(error?.description.contains("duplicate name \"\"") == true)
+    }
+
+    @Test(
+        arguments: [
+            ("", nil), ("YQ==", nil), ("YWI=\n", nil), ("Y\nWJj\r\n", nil), ("YR==", nil),
+            // Go's offsets, as kubectl 1.32 tells them.
+            ("YWJ%", 3), ("YWJjZ", 4), ("YWJjZGU", 4), ("=", 0), ("Y=", 1), ("YQ=", 3), ("YQ=a", 2),
+            ("YQ==YQ==", 4), ("YWI=\nx", 5), ("Y Q==", 1),
+        ] as [(String, Int?)]
+    )
+    func `base64 is read as Go reads it`(text: String, offset: Int?) throws {
+        do throws(Base64Text.Problem) {
+            let bytes = try Base64Text.decode(text)
+            #expect(offset == nil)
+            let plain = text.filter { !$0.isNewline }.replacing("YR", with: "YQ")
+            #expect(Data(bytes) == Data(base64Encoded: plain))
+        } catch {
+            #expect(error.offset == offset)
+        }
+    }
+
     @Test(arguments: ["", "# nothing", "clusters: ~\nusers: null\ncontexts:\n", "Current-Context: x"])
     func `an empty file is an empty configuration`(text: String) throws {
         #expect(try Kubeconfig(parsing: Array(text.utf8), file: "/f").isEmpty)

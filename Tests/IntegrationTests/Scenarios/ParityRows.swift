@@ -294,7 +294,8 @@ extension ParityRow {
             "--address 127.0.0.1 --address ::1 demo :7000",
             "demo :7000 --address localhost",
             "--address localhost,127.0.0.1 demo :7000",
-            "--address=localhost,::1 demo {a}:7000"
+            "--address=localhost,::1 demo {a}:7000",
+            "--address \"127.0.0.1\",\"::1\" demo :7000"
         )
         + [
             "--address 127.0.0.1 demo :7000", "--address ::1 demo :7000", "--address 0.0.0.0 demo :7000",
@@ -309,6 +310,12 @@ extension ParityRow {
             "--address localhost,foo demo 7000",
             "--address 1.2.3 demo 7000",
             "--address [::1] demo 7000",
+            "--address '' demo 7000",
+            "--address= demo 7000",
+            "--address 127.0.0.1, demo 7000",
+            "--address ::1%lo demo 7000",
+            "--address \"127.0.0.1 demo 7000",
+            "--address 127\".0.0.1 demo 7000",
             "--address 203.0.113.9 demo {a}:7000"
         )
         + [
@@ -378,8 +385,25 @@ extension ParityRow {
             "--pod-running-timeout=-1s demo 80",
             "--pod-running-timeout 0s demo 80",
             "--pod-running-timeout x demo 80",
-            "--pod-running-timeout=5 demo 80"
-        ) + works("--pod-running-timeout 1h2m3.5s demo :7000", "-v 0 demo :7000", "-- demo :7000")
+            "--pod-running-timeout=5 demo 80",
+            "--insecure-skip-tls-verify=maybe demo 80",
+            "--disable-compression= demo 80",
+            "--nope demo 80",
+            "--nope=1 demo 80",
+            "-z demo 80",
+            "-nq=1x -zq=1 demo 80",
+            "demo 80 --token",
+            "demo 80 -n",
+            "--=x demo 80",
+            "--- demo 80",
+            "-s ://x demo 80"
+        )
+        + works(
+            "--match-server-version=f --warnings-as-errors=0 demo :7000",
+            "--pod-running-timeout 1h2m3.5s demo :7000",
+            "-v 0 demo :7000",
+            "-- demo :7000"
+        )
 
     /// What others may not.
     fileprivate static let users: [ParityRow] = [
