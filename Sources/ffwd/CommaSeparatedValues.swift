@@ -8,7 +8,7 @@ enum CommaSeparatedValues {
         var description: String {
             switch self {
             case .bareQuote(let column):
-                "parse error on line 1, column \(column): bare \" in non-quoted field"
+                "parse error on line 1, column \(column): bare \" in non-quoted-field"
             case .quoteInQuotes(let column):
                 "parse error on line 1, column \(column): extraneous or missing \" in quoted-field"
             }
