@@ -12,6 +12,8 @@ final class LocalConnection: Transport {
     /// What a slow client may keep in memory before its tunnel waits for it: enough to bridge a scheduling gap of a
     /// fast client, small enough for a thousand slow ones.
     static let marks = BacklogMarks(lowBytes: 64 * 1024, highBytes: 256 * 1024)
+    /// How much one read brings at most, in bytes: with its headers it fills a batch, as ciphertext too.
+    private static let readBytesMost = 512 * 1024
     /// How long a client that has got its clean end may go on sending into the void.
     static let lingerMax = TimeSpan.seconds(30)
 
@@ -65,6 +67,7 @@ final class LocalConnection: Transport {
     func attach(_ tunnel: Carrier, slot: Int) {
         self.tunnel = tunnel
         readGapBytes = tunnel.gapBytes
+        readBytesMax = Self.readBytesMost
         self.slot = slot
         if !isClosing, !hasClientEnded { startReading() }
     }

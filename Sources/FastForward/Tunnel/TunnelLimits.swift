@@ -7,7 +7,7 @@ package struct TunnelLimits: Equatable, Sendable {
     package static let baseBytes = 24 << 20
     /// What a tunnel costs beside its marks, in bytes: its TLS session, a batch and a staging buffer in use, and what
     /// goes over a mark before it is noticed.
-    package static let overheadBytes = 1 << 20
+    package static let overheadBytes = 3 << 19
     /// The least share of a tunnel, in bytes: below it, frames and batches would be cut small.
     package static let shareBytesMin = 3 << 20
     package static let memoryBytesStandard = 256 << 20
@@ -25,7 +25,7 @@ package struct TunnelLimits: Equatable, Sendable {
         let share = (memoryBytes - Self.baseBytes) / tunnels.most
         self.tunnels = tunnels
         self.memoryBytes = memoryBytes
-        let toPod = min(1 << 20, (share - Self.overheadBytes) / 4)
+        let toPod = min(1 << 20, (share - Self.overheadBytes) / 3)
         let fromPod = min(8 << 20, share - Self.overheadBytes - toPod)
         toPodMarks = BacklogMarks(lowBytes: toPod / 4, highBytes: toPod)
         fromPodMarks = BacklogMarks(lowBytes: fromPod / 2, highBytes: fromPod)
