@@ -36,7 +36,8 @@ package final class Tunnel: Carrier, TurnWork {
 
     private let path: APIPath
     private let pod: String
-    private weak var owner: (any Owner)?
+    /// Until the tunnel is torn down: a weak reference makes each later retain of its object a slow one.
+    private var owner: (any Owner)?
     private let keys: RandomKeys
     private let limits: TunnelLimits
 
@@ -295,7 +296,7 @@ package final class Tunnel: Carrier, TurnWork {
     private func watchCulprits(from instant: Instant) {
         // A tunnel of one client harms nobody.
         if culpritTimer == nil {
-            culpritTimer = LoopTimer(loop: loop) { [weak self] in self?.lookForCulprits() }
+            culpritTimer = LoopTimer(loop: loop) { self.lookForCulprits() }
         }
         culpritTimer?.schedule(at: instant)
     }
@@ -386,7 +387,7 @@ package final class Tunnel: Carrier, TurnWork {
         local.isParked = true
         list.append(local)
         guard parkedTimer?.deadline == nil else { return }
-        if parkedTimer == nil { parkedTimer = LoopTimer(loop: loop) { [weak self] in self?.lookAtParked() } }
+        if parkedTimer == nil { parkedTimer = LoopTimer(loop: loop) { self.lookAtParked() } }
         parkedTimer?.schedule(at: loop.now + Self.parkedLook)
     }
 
@@ -532,7 +533,6 @@ package final class Tunnel: Carrier, TurnWork {
     private func scheduleWork(_ now: Instant) {
         if core.hasControlFrames(now: now) { scheduleTurn() }
         if timer == nil {
-            // Strong, until the tunnel is torn down: a weak reference makes each later retain of a tunnel a slow one.
             timer = LoopTimer(loop: loop) { self.timerFired() }
         }
         timer?.schedule(at: core.deadline)
@@ -580,6 +580,7 @@ package final class Tunnel: Carrier, TurnWork {
             }
             local.fail()
         }
+        defer { owner = nil }
         owner?.tunnelEnded(self, error)
     }
 
