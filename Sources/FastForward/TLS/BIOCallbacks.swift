@@ -19,6 +19,22 @@ internal import COpenSSL
         unsafe BIO_set_init(bio, 1)
     }
 
+    /// Has each ticket that comes to a client's session kept by the session's context.
+    static func keepTickets(of context: OpaquePointer) {
+        unsafe ffwd_ctx_keep_tickets(context, ticket)
+    }
+
+    /// Answers 0: the ticket remains OpenSSL's.
+    private static let ticket: @convention(c) (OpaquePointer?, OpaquePointer?) -> Int32 = { ssl, ticket in
+        guard let bio = unsafe SSL_get_rbio(ssl), let data = unsafe BIO_get_data(bio),
+            let ticket = unsafe ticket
+        else { return 0 }
+        unsafe Unmanaged<TLSSession>.fromOpaque(data)._withUnsafeGuaranteedRef {
+            unsafe $0.keep(ticket: ticket)
+        }
+        return 0
+    }
+
     private static let read: @convention(c) (OpaquePointer?, UnsafeMutablePointer<CChar>?, Int32) -> Int32 = {
         bio,
         target,

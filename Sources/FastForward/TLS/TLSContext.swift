@@ -32,6 +32,10 @@ internal import COpenSSL
     let method: OpaquePointer
     let verifiesPeer: Bool
     let isServer: Bool
+    /// The server's latest ticket: the next session with a server of that name need not prove the certificates again.
+    ///
+    /// It holds the identity that both had then, so it stays within this context, which belongs to one credential.
+    private var ticket: (serverName: String, session: OpaquePointer)?
 
     /// A client's context.
     package convenience init(trust: Trust, identity: Identity?) throws(TLSError) {
@@ -83,6 +87,7 @@ internal import COpenSSL
         unsafe ffwd_ctx_set_options(context)
         unsafe _ = ffwd_ctx_min_tls12(context)
         if verifiesPeer { unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil) }
+        if !isServer { unsafe BIOCallbacks.keepTickets(of: context) }
         // Order of preference; a server may have its own.
         unsafe _ = SSL_CTX_set_ciphersuites(
             context,
@@ -95,8 +100,30 @@ internal import COpenSSL
     }
 
     deinit {
+        forgetTicket()
         unsafe SSL_CTX_free(context)
         unsafe BIOCallbacks.free(method)
+    }
+
+    /// Keeps a copy of a ticket for the next session.
+    ///
+    /// OpenSSL spoils its own where the connection ends without a goodbye, as those of a lost tunnel do. Ours is spoiled
+    /// by a handshake that fails with it, so that the next does without.
+    func keep(ticket session: OpaquePointer, of serverName: String) {
+        guard let copy = unsafe SSL_SESSION_dup(session) else { return }
+        forgetTicket()
+        unsafe ticket = (serverName, copy)
+    }
+
+    /// Has a session offer the ticket, if it is of the same name: what is resumed is not verified again.
+    func offerTicket(by ssl: OpaquePointer, to serverName: String) {
+        guard let ticket = unsafe ticket, unsafe ticket.serverName == serverName else { return }
+        unsafe _ = SSL_set_session(ssl, ticket.session)
+    }
+
+    func forgetTicket() {
+        if let ticket = unsafe ticket { unsafe SSL_SESSION_free(ticket.session) }
+        unsafe ticket = nil
     }
 
     /// Restricts the context to these ciphers, in OpenSSL's names (a benchmark's or a test's wish).

@@ -62,6 +62,7 @@ internal import COpenSSL
             }
         }
         unsafe SSL_set_connect_state(ssl)
+        unsafe context.offerTicket(by: ssl, to: serverName)
     }
 
     /// A server's session.
@@ -148,6 +149,11 @@ internal import COpenSSL
             return unsafe String(cString: start)
         }
     }
+
+    /// Whether this goes on from an earlier session, by its ticket.
+    package var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
+
+    @unsafe func keep(ticket: OpaquePointer) { unsafe context.keep(ticket: ticket, of: serverName) }
 
     // MARK: Plaintext
 

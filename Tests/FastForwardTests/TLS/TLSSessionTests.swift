@@ -3,10 +3,12 @@ import Testing
 @testable import FastForward
 
 @Suite struct `Speaking TLS without a transport` {
-    @Test func `a handshake opens wherever its flights are cut`() throws {
+    @Test(arguments: [false, true])
+    func `a handshake opens wherever its flights are cut`(resumes: Bool) throws {
         let pool = BufferPool()
         do {
             let material = try TLSMaterial()
+            if resumes { try material.pair(pool).shakeHands() }
             var cut = 0
             var isCutInside = true
             while isCutInside {
@@ -21,9 +23,14 @@ import Testing
                     _ = try session.handshake()
                 }
                 #expect(pair.client.isOpen && pair.server.isOpen, "cut at \(cut)")
+                #expect(pair.client.isResumed == resumes, "cut at \(cut)")
+                if !resumes { material.clientContext.forgetTicket() }
                 cut += 1
             }
-            #expect(cut > 500, "a flight with a certificate is longer than that")
+            #expect(
+                cut > (resumes ? 400 : 500),
+                "a flight with a ticket or a certificate is longer than that"
+            )
         }
         #expect(pool.outstanding == 0)
     }
@@ -101,6 +108,43 @@ import Testing
         try pair.client.write(Array("answer".utf8).span.bytes)
         TLSPair.give(TLSPair.takeOutput(of: pair.client), to: pair.server)
         #expect(try pair.read(pair.server).bytes == Array("answer".utf8))
+    }
+
+    @Test func `a session goes on from an earlier one with the same server, and knows the client by it`()
+        throws
+    {
+        let pool = BufferPool()
+        let material = try TLSMaterial(clientIdentity: true)
+        for isResumed in [false, true, true] {
+            let pair = try material.pair(pool)
+            try pair.shakeHands()
+            #expect(pair.client.isResumed == isResumed)
+            #expect(pair.server.peerCommonName == "alice")
+            #expect(pair.client.peerCommonName == "kube-apiserver")
+        }
+    }
+
+    @Test func `what one server has proved holds for no other name`() throws {
+        let material = try TLSMaterial()
+        try material.pair(BufferPool()).shakeHands()
+        let pair = try material.pair(BufferPool(), serverName: "localhost")
+        try pair.shakeHands()
+        #expect(!pair.client.isResumed)
+        let impostor = try material.pair(BufferPool(), serverName: "127.0.0.2")
+        #expect(
+            throws: TLSError.certificateNotVerified(serverName: "127.0.0.2", reason: "IP address mismatch")
+        ) {
+            try impostor.shakeHands()
+        }
+    }
+
+    @Test func `a ticket that the server does not know costs nothing but a whole handshake`() throws {
+        let material = try TLSMaterial()
+        try material.pair(BufferPool()).shakeHands()
+        let other = try TLSContext(server: material.maker.issueServer(), clientAuthorities: nil)
+        let pair = try TLSPair(pool: BufferPool(), client: material.clientContext, server: other)
+        try pair.shakeHands()
+        #expect(!pair.client.isResumed)
     }
 
     @Test func `a session that has said goodbye does not open again`() throws {
