@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -208,4 +209,15 @@ static inline int ffwd_list_tree(pid_t root, struct ffwd_process *tree, int most
         closedir(directory);
     }
     return count;
+}
+
+// The linker's names for the first byte of the program and the end of its code: what is between is never written to.
+extern const char __executable_start[], etext[];
+
+// Unmaps the pages of this program's own code; the next call of each brings it back from the page cache.
+static inline void ffwd_drop_code_pages(void) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = (uintptr_t)__executable_start & ~(page - 1);
+    uintptr_t end = (uintptr_t)etext & ~(page - 1);
+    madvise((void *)start, end - start, MADV_DONTNEED);
 }

@@ -26,6 +26,9 @@ final class ForwardSession {
     /// How it will end when it has drained.
     private var endAfterDrain: End?
     private var drainTimer: LoopTimer?
+    /// How long the first moments last: half a second on, the pods are read once more and then watched.
+    private static let startSpan = TimeSpan.milliseconds(750)
+    private var startTimer: LoopTimer?
 
     /// What the forward itself does not need to know.
     struct Options {
@@ -81,12 +84,22 @@ final class ForwardSession {
         console.show(event)
         switch event {
         case .failed: stop(.status(1))
+        case .ready: dropStartMemory()
         case .drained: if let endAfterDrain { stop(endAfterDrain) }
-        case .listening, .listenFailed, .ready, .accepted, .acceptingPaused, .acceptingResumed,
+        case .listening, .listenFailed, .accepted, .acceptingPaused, .acceptingResumed,
             .connectionFailed,
             .tunnelLost, .tunnelRestored, .podChanged, .podMissing, .podJoined, .podLeft, .fact:
             break
         }
+    }
+
+    /// Once, when the first clients have been served: the work at the start is over then.
+    private func dropStartMemory() {
+        guard startTimer == nil else { return }
+        let timer = LoopTimer(loop: loop) { ProcessLimits.dropStartMemory() }
+        timer.keepsLoopAlive(false)
+        timer.schedule(at: loop.now + Self.startSpan)
+        startTimer = timer
     }
 
     private func signalled(_ end: End) {
