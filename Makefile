@@ -6,6 +6,9 @@ SECONDS ?= 60
 
 SWIFT ?= swift
 RELEASE := .build/release
+# The release's own flags; ARCHITECTURE.md says why.
+RELEASE_FLAGS := --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked \
+    -Xswiftc -use-ld=lld -Xlinker --icf=safe -Xlinker -z -Xlinker pack-relative-relocs
 FORMATTED := Package.swift Sources Tests
 PEERS := .build/peers
 ARCHIVES := .build/archives
@@ -16,7 +19,7 @@ ARCHIVES := .build/archives
 
 release: ## Build ffwd and minicluster, optimised, without a Swift run time to install (the default)
 	@scripts/install-dependencies build
-	$(SWIFT) build -c release --static-swift-stdlib
+	$(SWIFT) build -c release $(RELEASE_FLAGS)
 
 demo: release ## Forward to a pod of a small cluster of our own, and time a download
 	@scripts/install-dependencies demo
