@@ -25,8 +25,9 @@ package struct WorkerWindow: Equatable {
     package static let unackedFramesMax = 30
     /// PINGs that one worker may owe.
     package static let unansweredPingsMax = 14
-    /// How many frames of a worker make it worth asking.
-    package static let framesPerRound = 8
+    /// How many frames of a worker make it worth asking: just below half of what it may owe, so that the answer about
+    /// one half is on its way while the other is sent; a round costs the server ten frames.
+    package static let framesPerRound = 14
 
     private struct Worker: Equatable {
         /// Frames sent so far.
