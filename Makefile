@@ -38,8 +38,8 @@ lint: ## Formatting and conventions, without building
 	    [ ! -f "$$script" ] || bash -n "$$script" || exit 1; \
 	done
 
-instructions: ## Count the codecs' instructions, and compare with the record (callgrind)
-	@benchmarks/instructions
+instructions: ## Count the codecs' instructions, and compare with the record (RECORD=--record makes it anew)
+	@RELEASE_FLAGS='$(RELEASE_FLAGS)' benchmarks/instructions $(RECORD)
 
 readme: ## Check that README's table says what its result file says
 	@benchmarks/run --readme check

@@ -36,8 +36,7 @@ package final class Tunnel: Carrier, TurnWork {
 
     private let path: APIPath
     private let pod: String
-    /// Until the tunnel is torn down, which the owner sees to: weak references make each later retain of a set or a
-    /// tunnel a slow one.
+    /// Until the tunnel is torn down: a weak reference makes each later retain of its object a slow one.
     private var owner: (any Owner)?
     private let keys: RandomKeys
     private let limits: TunnelLimits
@@ -581,8 +580,7 @@ package final class Tunnel: Carrier, TurnWork {
             }
             local.fail()
         }
-        let owner = self.owner
-        self.owner = nil
+        defer { owner = nil }
         owner?.tunnelEnded(self, error)
     }
 

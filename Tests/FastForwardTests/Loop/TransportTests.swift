@@ -107,8 +107,16 @@ import Testing
     }
 
     @Test func `reading put off to the next turn loses nothing and gives others their turn`() throws {
+        // How much a socket holds is the kernel's affair: now and then it is less than a turn's worth.
+        for _ in 0..<10 where try readInTurns() >= EventLoop.readBytesPerTurnMax { return }
+        Issue.record("the socket never held a turn's worth; nothing was tested")
+    }
+
+    /// - Returns: the most that was read in a turn, in bytes.
+    private func readInTurns() throws -> Int {
         let scene = try LoopScene()
         let bytes = pattern(Self.manyBytes)
+        var most = 0
         do {
             let (client, server) = try scene.connectedPair()
             client.send(bytes)
@@ -117,16 +125,13 @@ import Testing
             server.startReading()
             try scene.run { server.receivedBytes.count == bytes.count }
             #expect(server.receivedBytes == bytes)
-            let most = server.receivedBytesInTurn.values.max() ?? 0
+            most = server.receivedBytesInTurn.values.max() ?? 0
             #expect(most <= EventLoop.readBytesPerTurnMax + server.box.buffer.capacityBytes)
-            #expect(
-                most >= EventLoop.readBytesPerTurnMax,
-                "the socket never held a turn's worth; nothing was tested"
-            )
             client.close()
             server.close()
         }
         try scene.finish()
+        return most
     }
 
     @Test(arguments: testSeeds(6))

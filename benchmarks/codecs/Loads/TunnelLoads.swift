@@ -145,6 +145,8 @@ final class ConnectionLives: PreparedLoad {
 
 final class WindowRounds: PreparedLoad {
     private static let now = Instant(milliseconds: 1000)
+    /// As many ids, every other one of which is ours, as make a round due.
+    private static let idsPerRound = UInt32(2 * WorkerWindow.workerCount * WorkerWindow.framesPerRound)
     private var window = WorkerWindow()
 
     func run() -> Int { Self.go(&window) }
@@ -152,12 +154,12 @@ final class WindowRounds: PreparedLoad {
     private static func go(_ window: inout WorkerWindow) -> Int {
         var count = 0
         for _ in 0..<4 {
-            for streamID in stride(from: UInt32(1), to: 80, by: 2) {
+            for streamID in stride(from: UInt32(1), to: Self.idsPerRound, by: 2) {
                 precondition(!window.isFull(WorkerWindow.worker(of: streamID)), "all PINGs were answered")
                 window.sent(on: streamID)
                 count += 1
             }
-            precondition(window.isRoundDue, "eight frames of each worker are worth a round")
+            precondition(window.isRoundDue, "so many frames of each worker are worth a round")
             for _ in 0..<WorkerWindow.workerCount {
                 precondition(window.receivePong(window.sendPing(at: now), at: now), "a PING of its own")
             }
