@@ -21,11 +21,14 @@ struct ParityPorts: Sendable {
                 return nil
             }
             listeners.append(descriptor)
-            return port == 0 ? SocketName.port(of: descriptor) : port
+            return port
         }
-        guard let both = occupy("127.0.0.1", 0), occupy("::1", both) != nil,
-            let four = occupy("127.0.0.1", 0),
-            let six = occupy("::1", 0)
+        // Clients draw theirs from 32768 on, as the kernel is set: one of those might be in the way at any time.
+        var drawn = (20_000..<32_000).shuffled().lazy.map { UInt16($0) }.filter { Self.isFree($0) }.prefix(3)
+            .makeIterator()
+        guard let both = drawn.next(), occupy("127.0.0.1", both) != nil, occupy("::1", both) != nil,
+            let four = drawn.next(), occupy("127.0.0.1", four) != nil,
+            let six = drawn.next(), occupy("::1", six) != nil
         else { throw ScenarioError("no ports to occupy") }
         busy = ["{busy}": both, "{busy4}": four, "{busy6}": six]
         self.listeners = listeners
