@@ -26,6 +26,7 @@ package final class Tunnel: Carrier, TurnWork {
         func tunnelOpened(_ tunnel: Tunnel)
         func tunnelTakesNoMore(_ tunnel: Tunnel)
         func tunnelBecameIdle(_ tunnel: Tunnel)
+        func tunnelTakesAgain(_ tunnel: Tunnel)
         func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError)
         func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure)
         /// A connection on which nothing has happened has left the tunnel, which is lost, for another one.
@@ -63,6 +64,8 @@ package final class Tunnel: Carrier, TurnWork {
     private var holdingCount = 0
     /// Whether a client that does not read holds up the others.
     package private(set) var isHeldUp = false
+    /// Whether it has not given a sign of life since another one was found dead.
+    private var isDoubted = false
     private var heldUpSince = Instant(nanoseconds: 0)
     private var culpritTimer: LoopTimer?
 
@@ -94,7 +97,7 @@ package final class Tunnel: Carrier, TurnWork {
     var candidate: TunnelChoice.Candidate {
         var candidate = TunnelChoice.Candidate(standing)
         guard candidate.standing == .open else { return candidate }
-        candidate.isHeldUp = isHeldUp
+        candidate.isHeldUp = isHeldUp || isDoubted
         candidate.load = core.load
         if candidate.load > 0 {
             candidate.isSuspect = core.isWhollySuspect
@@ -134,6 +137,14 @@ package final class Tunnel: Carrier, TurnWork {
     package private(set) var liveCount = 0
     /// Connections on it, the discarding ones among them.
     package var load: Int { core.load }
+
+    /// Keeps new connections away until it has given a sign of life, for which it is asked.
+    func doubt() {
+        guard isOpen else { return }
+        isDoubted = true
+        core.askNow(loop.now)
+        scheduleTurn()
+    }
 
     // MARK: Opening
 
@@ -177,6 +188,10 @@ package final class Tunnel: Carrier, TurnWork {
 
     private func receiveFrames(_ batch: inout ByteBuffer, from cursor: inout Int) {
         let now = loop.now
+        if isDoubted {
+            isDoubted = false
+            owner?.tunnelTakesAgain(self)
+        }
         do throws(TunnelError) {
             while let event = try core.next(batch.bytes, from: &cursor, now: now) {
                 // The way of a byte: everything else is rare.

@@ -204,6 +204,11 @@ package final class TunnelSet: Tunnel.Owner {
         pauseBeforeReconnect(after: tunnel)
     }
 
+    func tunnelTakesAgain(_ tunnel: Tunnel) {
+        // In a turn of its own: this comes in the middle of its batch.
+        if !waiting.isEmpty { scheduleTimer(at: loop.now) }
+    }
+
     func tunnelBecameIdle(_ tunnel: Tunnel) {
         guard !isRetiring else {
             scheduleTimer(at: loop.now)
@@ -228,6 +233,10 @@ package final class TunnelSet: Tunnel.Owner {
             // The probe, which names no port, so that no pod notices it, was answered as it should be.
             useChannels()
             return
+        }
+        if case .silent = error {
+            // Else the next clients would be given to one that is as dead, only not looked at yet.
+            for other in tunnels { other.doubt() }
         }
         let openSpan = tunnel.hasBeenOpen ? tunnel.openSpan : nil
         endpoint.observer?(.tunnelEnded(way: tunnel.way, reason: error, openSpan: openSpan))

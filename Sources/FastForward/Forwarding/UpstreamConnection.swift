@@ -16,6 +16,8 @@ package class UpstreamConnection: TransportOwner {
     /// A plugin's time does not count.
     package static let openTimeout = TimeSpan.seconds(10)
     /// Ciphertext that is gathered before it is written even within a turn, in bytes.
+    ///
+    /// Not above any carrier's high mark: it would pause for what has only not been offered to the kernel yet.
     private static let gatheredBytesMax = 256 * 1024
     /// The silence after which the kernel asks whether the server is there, in seconds.
     private static let keepAliveSeconds: UInt32 = 15

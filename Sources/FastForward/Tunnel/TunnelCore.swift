@@ -418,6 +418,9 @@ package struct TunnelCore: ~Copyable {
         perform(slots[slot].pair.localGone(), on: slot, now: now)
     }
 
+    /// Asks the server at once whether it lives, with the next ``appendControlFrames(to:now:)``.
+    package mutating func askNow(_ now: Instant) { nextKeepAlive = now }
+
     /// Whether there is something for ``appendControlFrames(to:now:)``.
     package func hasControlFrames(now: Instant) -> Bool {
         !owedPongs.isEmpty || window.isRoundDue || now >= nextKeepAlive

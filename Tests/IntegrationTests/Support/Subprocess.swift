@@ -135,14 +135,14 @@ final class Subprocess: @unchecked Sendable {
 
     // MARK: What the kernel knows of it
 
-    /// Resident memory, in bytes.
-    func residentBytes() throws -> Int {
+    /// Resident memory that no file stands behind, in bytes.
+    func anonymousBytes() throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        for line in status.split(separator: "\n") where line.hasPrefix("VmRSS:") {
+        for line in status.split(separator: "\n") where line.hasPrefix("RssAnon:") {
             let fields = line.split(separator: " ").flatMap { $0.split(separator: "\t") }
             if fields.count >= 2, let kibibytes = Int(fields[1]) { return kibibytes * 1024 }
         }
-        throw ScenarioError("no VmRSS of process \(pid)")
+        throw ScenarioError("no RssAnon of process \(pid)")
     }
 
     /// How many bytes it has read so far, from files, pipes and sockets.
