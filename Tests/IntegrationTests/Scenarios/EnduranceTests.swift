@@ -2,8 +2,9 @@ import Testing
 
 extension Integration {
     @Suite struct `Running for long` {
-        /// What 9,000 further connections may add to the memory, in bytes: the six large buffers that the pool keeps,
-        /// where it kept none before, and half a mebibyte. A leak of a kilobyte each is more than twice that.
+        /// What 9,000 further connections may add to the memory, in bytes.
+        ///
+        /// The six large buffers that the pool keeps, where it kept none before, and half a mebibyte. A leak of a kilobyte each is more than twice that.
         private static let growthBytesMax = 6 * (513 << 10) + (512 << 10)
 
         /// By the other ways a tenth: on channels, each connection is a TLS handshake.
