@@ -12,10 +12,6 @@
 /// `fromPodMarks`, the tunnel is not read. Who does not read for ``culpritPatience`` while others on the tunnel wait
 /// is reset; nobody is while nobody waits.
 package final class Tunnel: Carrier, TurnWork {
-    /// How long a client that does not read may keep others waiting.
-    package static let culpritPatience = TimeSpan.seconds(5)
-    /// How often it is looked whether others have begun to wait.
-    private static let culpritLook = TimeSpan.seconds(1)
     /// How often parked clients are looked at.
     private static let parkedLook = TimeSpan.seconds(1)
     /// The least room that a local connection is read into, in bytes: less than a large read makes small frames.
@@ -38,16 +34,16 @@ package final class Tunnel: Carrier, TurnWork {
     private let path: APIPath
     private let pod: String
     /// Until the tunnel is torn down: a weak reference makes each later retain of its object a slow one.
-    private var owner: (any Owner)?
+    var owner: (any Owner)?
     private let keys: RandomKeys
-    private let limits: TunnelLimits
+    let limits: TunnelLimits
 
-    private var core: TunnelCore
+    var core: TunnelCore
     private let upgrade: TunnelUpgrade
     private var answer: UpgradeAnswer
 
     /// By slot.
-    private var locals: [LocalConnection?] = []
+    var locals: [LocalConnection?] = []
     private var touched: [LocalConnection] = []
     private var staging: BufferBox?
     private var isTurnScheduled = false
@@ -59,15 +55,15 @@ package final class Tunnel: Carrier, TurnWork {
     private var parked: [LocalConnection] = []
     private var parkedTimer: LoopTimer?
     private var parkedByWorker = [[LocalConnection]](repeating: [], count: WorkerWindow.workerCount)
-    private var fromPodGate = BacklogGate()
-    private var clientBacklogBytes = 0
-    private var holdingCount = 0
+    var fromPodGate = BacklogGate()
+    var clientBacklogBytes = 0
+    var holdingCount = 0
     /// Whether a client that does not read holds up the others.
-    package private(set) var isHeldUp = false
+    package var isHeldUp = false
     /// Whether it has not given a sign of life since another one was found dead.
     private var isDoubted = false
-    private var heldUpSince = Instant(nanoseconds: 0)
-    private var culpritTimer: LoopTimer?
+    var heldUpSince = Instant(nanoseconds: 0)
+    var culpritTimer: LoopTimer?
 
     init(
         loop: EventLoop,
@@ -290,63 +286,6 @@ package final class Tunnel: Carrier, TurnWork {
         clientBacklogBytes -= local.countedBacklogBytes
         local.countedBacklogBytes = 0
         updateHold()
-    }
-
-    private func updateHold() {
-        _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: limits.fromPodMarks)
-        let isHeldNow = holdingCount > 0 || fromPodGate.isPaused
-        guard isHeldNow != isHeldUp else { return }
-        isHeldUp = isHeldNow
-        core.readingChanged(to: !isHeldNow, at: loop.now)
-        if isHeldNow {
-            pauseUpstream()
-            heldUpSince = loop.now
-            watchCulprits(from: loop.now + Self.culpritPatience)
-        } else {
-            culpritTimer?.cancel()
-            resumeUpstream()
-        }
-    }
-
-    private func watchCulprits(from instant: Instant) {
-        // A tunnel of one client harms nobody.
-        if culpritTimer == nil {
-            culpritTimer = LoopTimer(loop: loop) { self.lookForCulprits() }
-        }
-        culpritTimer?.schedule(at: instant)
-    }
-
-    /// Resets the clients that do not read, where others have waited for them long enough.
-    private func lookForCulprits() {
-        guard isHeldUp, !isUpstreamClosed else { return }
-        let waitingCount = locals.count { $0.map(isWaiting) ?? false }
-        guard waitingCount > 0 else {
-            watchCulprits(from: loop.now + Self.culpritLook)
-            return
-        }
-        // Where no single one is above its mark, together they are above the tunnel's: the largest backlogs first.
-        let culprits = locals.compactMap { $0 }
-            .filter { $0.isHolding || holdingCount == 0 && $0.countedBacklogBytes > 0 }
-            .sorted { $0.countedBacklogBytes > $1.countedBacklogBytes }
-        for culprit in culprits where isHeldUp && !culprit.isClosing {
-            if let port = culprit.port {
-                owner?.connectionFailed(
-                    local: port.local,
-                    remote: culprit.remotePort,
-                    .heldUpOthers(count: waitingCount)
-                )
-            }
-            culprit.close()
-        }
-    }
-
-    /// Whether somebody who reads is kept waiting.
-    private func isWaiting(_ local: LocalConnection) -> Bool {
-        guard !local.isHolding, !local.isClosing, local.isFromPodOpen, local.output.isEmpty,
-            local.pace.expectsMore(since: heldUpSince)
-        else { return false }
-        // Who has something to read already waits for nobody.
-        return (local.port?.heldEnds.owners.unreadBytes(atTheEndOf: local) ?? 0) == 0
     }
 
     // MARK: To the pod
