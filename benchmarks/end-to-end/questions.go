@@ -62,7 +62,7 @@ func questions(held []string) []question {
 			{experiment: "idle", value: "resident", title: "idle, resident", unit: "MiB", decimals: 1, bars: bars{absolute: 16}},
 			{experiment: "idle", value: "own", title: "idle, of it not backed by files", unit: "MiB", decimals: 1},
 		}, append(holdings(held), standings()...)...),
-			"Each held connection has echoed a byte, and echoes another one before it is closed; a slow forwarder gets an eighth of " +
+			"Each held connection has echoed a byte, and echoes another one before it is closed; a slow forwarder gets a sixteenth of " +
 				"them, and the yardstick has no room for the most. Those that stand still: clients that ask for 2 MiB each and stop " +
 				"reading, and then read on and compare all; and connections to a pod that never reads, which write until nothing is " +
 				"taken. The most memory that the forwarder has had at any time; ffwd's bar is its `--memory-limit` of 256 MiB and " +
