@@ -117,6 +117,7 @@ func experiments(a amounts, rounds int) (list []experiment) {
 	for _, bytes := range []int{1, kibibyte} {
 		add(aes128, fmt.Sprintf("beside-%d", bytes), beside(bytes, a.tripsBeside))
 	}
+	add(aes128, "fair", fair(a.bystanderTrips/5))
 	add(aes128, "connections-1", connections(a.sequential, 1), everyone...)
 	add(aes128, "connections-64", connections(a.parallel, 64), everyone...)
 	add(farAway, "far", connections(50, 1))
@@ -138,9 +139,12 @@ func experiments(a amounts, rounds int) (list []experiment) {
 		}
 	}
 	isolation(a, func(place, id string, sample procedure, subjects ...string) {
+		roundsOf := map[string]int{"kubectl": 1} // its others stop for good, each time
+		if strings.HasPrefix(id, "apart-") {
+			roundsOf["yardstick"] = 1
+		}
 		list = append(list, experiment{
-			id: id, rounds: few, sample: sample, place: place, subjects: subjects,
-			roundsOf: map[string]int{"kubectl": 1}, // its others stop for good, each time
+			id: id, rounds: few, sample: sample, place: place, subjects: subjects, roundsOf: roundsOf,
 		})
 	})
 	list = append(list,

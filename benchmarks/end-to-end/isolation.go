@@ -171,7 +171,7 @@ func farBusy(stalled, total int) procedure {
 	}
 }
 
-// isolation are the experiments of keeping connections apart; the yardstick, with its one tunnel, is none of it.
+// isolation are the experiments of keeping connections apart; the yardstick shows what happens without acknowledgements.
 func isolation(a amounts, add func(place, id string, sample procedure, subjects ...string)) {
 	const each = 8 * kibibyte * kibibyte
 	subjects := []string{"ffwd", "before"}
@@ -182,7 +182,11 @@ func isolation(a amounts, add func(place, id string, sample procedure, subjects 
 		id := fmt.Sprintf("%d", stalled)
 		add(aes128, "apart-down-"+id, apart(stalled, a.bystanderTrips, clientsThatStop(each, standSpan), false), subjects...)
 		if stalled <= 8 {
-			add(goPeer, "apart-up-"+id, apart(stalled, a.bystanderTrips, podsThatNeverRead(standSpan), false), subjects...)
+			others := subjects
+			if a.isolatesAll {
+				others = append([]string{"yardstick"}, subjects...)
+			}
+			add(goPeer, "apart-up-"+id, apart(stalled, a.bystanderTrips, podsThatNeverRead(standSpan), false), others...)
 		}
 	}
 	if a.isolatesAll {

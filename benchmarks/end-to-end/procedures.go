@@ -148,6 +148,35 @@ func beside(bytes, trips int) procedure {
 	})
 }
 
+// smallOnes are how many connections share the forwarder with a download.
+const smallOnes = 500
+
+// fair counts round trips of many small connections while another one downloads as fast as it can.
+func fair(trips int) procedure {
+	return framed(kubernetesFrameBytes, func(b *bench, s subject) (values, error) {
+		f, err := b.forward(s, 7000, 7001)
+		if err != nil {
+			return nil, err
+		}
+		defer f.end()
+		download, err := start(b.client, loadArguments("source", f.ports[7001], "--bytes", 1<<40)...)
+		if err != nil {
+			return nil, err
+		}
+		defer download.command.Process.Kill()
+		time.Sleep(settleSpan)
+		report, err := b.run("latency", f.port, "--connections", smallOnes, "--bytes", 64, "--rounds", trips)
+		if err == nil && download.hasEnded() {
+			err = fmt.Errorf("the download beside has ended: %s", download.errors.text())
+		}
+		if err != nil {
+			return nil, err
+		}
+		trip := report.Latencies["roundTrip"]
+		return values{"p50": trip.P50 / 1000, "p99": trip.P99 / 1000, "worst": trip.Max / 1000}, nil
+	})
+}
+
 func (b *bench) roundTrips(f *forward, port, bytes, trips int) (values, error) {
 	if _, err := b.run("latency", port, "--bytes", bytes, "--rounds", max(trips/10, 1)); err != nil {
 		return nil, err
