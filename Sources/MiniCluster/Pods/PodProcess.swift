@@ -68,6 +68,12 @@ final class Pod {
     var isBeingDeleted: Bool { deleted != nil }
 
     /// Marks it as being deleted from now on.
+    /// Takes up its work without a process of ours.
+    func run(at address: String) {
+        self.address = address
+        phase = .running
+    }
+
     func beginDeletion() { deleted = Host.timestamp() }
 
     /// Lets a pod that runs pass its readiness probe, or fail it.
