@@ -81,10 +81,12 @@ final class LocalConnection: Transport {
     ///
     /// That is possible where neither side has sent anything, or all that the client has sent is kept.
     ///
+    /// - Parameter isRefused: no pod has got what the client has sent: of a tunnel that is lost nobody knows it.
     /// - Returns: false: it cannot.
-    func leave() -> Bool {
+    func leave(isRefused: Bool) -> Bool {
         guard fromPod == .open, !isClosing, output.isEmpty, pace.hasHeardNothing else { return false }
-        guard replay?.isWhole ?? (pace.isUntouched && !hasClientEnded) else { return false }
+        let isWhole = isRefused ? replay?.isWhole : nil
+        guard isWhole ?? (pace.isUntouched && !hasClientEnded) else { return false }
         stopReading()
         pace = ConnectionPace()
         isEndHeld = false

@@ -231,7 +231,7 @@ package final class Tunnel: Carrier, TurnWork {
             locals[slot]?.finish(isComplete: isComplete)
         case .fail(let slot, let failure):
             guard let local = locals[slot] else { return }
-            if failure.isRefusedDial, let owner, local.leave() {
+            if failure.isRefusedDial, let owner, local.leave(isRefused: true) {
                 unpark(local)
                 remove(slot)
                 owner.connectionRefused(local, failure)
@@ -525,7 +525,7 @@ package final class Tunnel: Carrier, TurnWork {
         parked = []
         parkedByWorker = []
         for local in lost {
-            if let owner, local.leave() {
+            if let owner, local.leave(isRefused: false) {
                 owner.connectionLeft(local)
                 continue
             }

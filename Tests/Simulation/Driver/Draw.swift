@@ -3,7 +3,8 @@ struct Draw: RandomNumberGenerator {
     private var state: UInt64
 
     init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x1234_5678_9ABC_DEF1
+        // Neighbours must not be the same numbers, shifted.
+        state = Self.mixed(seed &+ 0x1234_5678_9ABC_DEF1)
     }
 
     mutating func next() -> UInt64 { Self.mixed(advancing: &state) }

@@ -186,7 +186,7 @@ struct Plan {
         case ..<10: exchange.podEnd = .resets(afterBytes: draw.magnitude(8...exchange.toPodBytes))
         case ..<13:
             exchange.clientEnd = .waits
-            exchange.podEnd = .closesEarly(afterBytes: draw.magnitude(1...max(1, exchange.fromPodBytes)))
+            exchange.podEnd = .closesEarly(afterBytes: draw.magnitude(0...exchange.fromPodBytes))
         default: break
         }
     }

@@ -29,8 +29,8 @@ final class World {
 
     private var loops: [EventLoop] = []
     private var forwarder: Forwarder?
-    private(set) var cluster: Cluster!
-    private(set) var pods: SimulatedPods!
+    private var madeCluster: Cluster?
+    private var madePods: SimulatedPods?
     private var serverURL = ""
     private var localPorts: [UInt16: UInt16] = [:]
     private var isReady = false
@@ -47,6 +47,16 @@ final class World {
     }
 
     deinit { scratch.deallocate() }
+
+    var cluster: Cluster {
+        guard let madeCluster else { preconditionFailure("the cluster is made before anybody asks for it") }
+        return madeCluster
+    }
+
+    var pods: SimulatedPods {
+        guard let madePods else { preconditionFailure("the pods are made before anybody asks for them") }
+        return madePods
+    }
 
     // MARK: For the actors
 
@@ -167,7 +177,8 @@ final class World {
     private func start() throws {
         for (network, link) in plan.links.enumerated() { sim_set_link(Int32(network), link) }
         loops = [try EventLoop(), try EventLoop()]
-        pods = SimulatedPods(world: self)
+        sim_loop_reads_on(1)
+        madePods = SimulatedPods(world: self)
         try startCluster()
         let forwarder = Forwarder(loop: loops[0], request: try request()) { [unowned self] in reported($0) }
         self.forwarder = forwarder
@@ -193,7 +204,7 @@ final class World {
         )
         options.report = { [unowned self] text in say("cluster: \(text)") }
         sim_loop_kick(1)
-        cluster = try Cluster(loop: loops[1], options: options) { [unowned self] url, _ in serverURL = url }
+        madeCluster = try Cluster(loop: loops[1], options: options) { [unowned self] url, _ in serverURL = url }
         cluster.limitFrames(toBytes: plan.frameBytesMax)
     }
 
@@ -261,7 +272,7 @@ final class World {
             rest(Self.idleMax)
             plan.clientCount = min(plan.clientCount, 20)
             plan.bytesMax = min(plan.bytesMax, 1_000_000)
-            addClients(plan.clientCount, isStrict: true, startsWithin: 3_000_000)
+            addClients(plan.clientCount, isStrict: true, isProbe: true, startsWithin: 3_000_000)
         }
         guard run(for: Self.waveMax, until: { self.runningCount == 0 }) else {
             return violateUnlessViolated("\(runningCount) clients are left where nothing is wrong: \(left())")
@@ -274,9 +285,9 @@ final class World {
 
     private func violateUnlessViolated(_ text: String) { if violation == nil { violate(text) } }
 
-    private func addClients(_ count: Int, isStrict: Bool, startsWithin span: UInt64) {
+    private func addClients(_ count: Int, isStrict: Bool, isProbe: Bool = false, startsWithin span: UInt64) {
         for _ in 0..<count {
-            let exchange = plan.exchange(nextID, isStrict: isStrict, startsWithin: span)
+            let exchange = plan.exchange(nextID, isStrict: isStrict && (isProbe || !plan.draw.chance(10)), startsWithin: span)
             nextID += 1
             exchanges[exchange.id] = exchange
             runningCount += 1

@@ -155,7 +155,8 @@ void sim_begin(uint64_t seed, int verbose) {
     sim_is_verbose = verbose;
     // Not at 0: nothing of the library should depend on a clock that has just begun.
     now = 1000000;
-    random_state = seed * 0x9e3779b97f4a7c15 + 0x5851f42d4c957f2d;
+    random_state = seed;
+    random_state = sim_random() + 0x5851f42d4c957f2d;
     trace_hash = 0xcbf29ce484222325;
     events_made = events_over = 0;
     heap_count = 0;

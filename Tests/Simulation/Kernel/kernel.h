@@ -66,6 +66,7 @@ struct simulated_loop {
     uv_loop_t *uv;
     uint64_t stopped_until;
     bool is_kicked;
+    bool takes_hangups_for_ends;
     int descriptor_limit, descriptors;
     // Sockets that may be ready.
     int *marked;

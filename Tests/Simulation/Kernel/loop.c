@@ -23,6 +23,7 @@ int uv_loop_init(uv_loop_t *loop) {
     made->uv = loop;
     made->number = loop_count;
     made->descriptor_limit = INT32_MAX;
+    made->takes_hangups_for_ends = true;
     loops[loop_count++] = made;
     loop->internal_fields = made;
     return 0;
@@ -381,6 +382,7 @@ void sim_loop_kick(int number) {
 }
 
 void sim_loop_stop(int number, uint64_t until) { loops[number]->stopped_until = until; }
+void sim_loop_reads_on(int number) { loops[number]->takes_hangups_for_ends = false; }
 void sim_loop_limit(int number, int descriptors) { loops[number]->descriptor_limit = descriptors; }
 int sim_loop_descriptors(int number) { return loop_number(number) ? loops[number]->descriptors : 0; }
 

@@ -392,8 +392,8 @@ void stream_serve(simulated_socket *socket, int events) {
     }
     if (events & (POLLIN | POLLERR | POLLHUP)) read_stream(socket);
     if (!socket->stream) return;
-    // libuv does not read once more where poll(2) has said that this was the end.
-    if (events & POLLHUP && stream->flags & HANDLE_READING && stream->flags & HANDLE_PARTIAL
+    // libuv does not read once more where poll(2) has said that this was the end. Servers are no libuv programs.
+    if (loop_of(stream->loop)->takes_hangups_for_ends && events & POLLHUP && stream->flags & HANDLE_READING && stream->flags & HANDLE_PARTIAL
         && !(stream->flags & HANDLE_ENDED)) {
         uv_buf_t nothing = {.base = NULL, .len = 0};
         tell_end(stream, &nothing);

@@ -55,6 +55,8 @@ int sim_loop_is_ready(int loop);
 void sim_loop_kick(int loop);
 // The process of a loop does nothing until then.
 void sim_loop_stop(int loop, uint64_t until);
+// A loop that, other than libuv, tells of a reset that comes right behind bytes: what a server in Go sees.
+void sim_loop_reads_on(int loop);
 // How many descriptors the process of a loop may have, and has.
 void sim_loop_limit(int loop, int descriptors);
 int sim_loop_descriptors(int loop);
