@@ -478,6 +478,8 @@ package final class Tunnel: Carrier, TurnWork {
         sealStaging()
         staging = nil
         flushUpstream()
+        // A write that failed has ended it, with its timers.
+        guard !isUpstreamClosed else { return }
         // What did not fit goes with the next turn.
         isTurnScheduled = false
         scheduleWork(now)

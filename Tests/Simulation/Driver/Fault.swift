@@ -146,6 +146,7 @@ final class FaultMaker: Actor {
         world.say("the faults are over")
         for item in ends.sorted(by: { $0.at < $1.at }) { item.end() }
         ends = []
+        sim_uncut()
         sim_loop_stop(0, 0)
         sim_loop_stop(1, 0)
         world.heal()

@@ -56,7 +56,7 @@ struct Plan {
         let least = draw.number(1...most)
         let memory = TunnelLimits.memoryBytes(for: most) + draw.magnitude(0...256) << 20
         limits = TunnelLimits(tunnels: TunnelChoice.Bounds(least: least, most: most), memoryBytes: memory) ?? .standard
-        holdSeconds = UInt64(draw.one(of: [0, 1, 5, 30, 30, 30]))
+        holdSeconds = UInt64(draw.one(of: [5, 30, 30, 30]))
         if draw.chance(15) { connectionsMax = draw.magnitude(1...50) }
         if draw.chance(15) { descriptors = draw.number(120...400) }
         namesServer = draw.chance(20)
@@ -102,6 +102,18 @@ struct Plan {
         faults.sort { $0.at < $1.at }
     }
 
+    var summary: String {
+        "\(way.rawValue), \(runtime.rawValue), \(target), \(podCount) pods, balance \(balance?.rawValue ?? "none"), "
+            + "half-close \(halfClose.rawValue), tunnels \(limits.tunnels.least)-\(limits.tunnels.most), "
+            + "memory \(limits.memoryBytes), hold \(holdSeconds) s, connections \(connectionsMax ?? -1), "
+            + "descriptors \(descriptors ?? -1), frames \(frameBytesMax ?? -1), \(clientCount) clients, "
+            + "\(bytesMax) bytes, faults for \(faultSpan / 1_000_000) s, "
+            + links.map {
+                "latency \($0.latency)+\($0.jitter) rate \($0.rate) segment \($0.segment_max) "
+                    + "buffers \($0.send_buffer)/\($0.receive_buffer)"
+            }.joined(separator: ", ")
+    }
+
     // MARK: What it means
 
     /// Whether the end of a half-closed client is kept from the pod.
@@ -112,6 +124,9 @@ struct Plan {
         case .auto: runtime != .ideal || way == .channels
         }
     }
+
+    /// Whether a pod sees a reset where its client was reset: the other runtimes only close, and so does a lost tunnel.
+    var tellsPodsOfResets: Bool { runtime == .ideal && way != .channels && faultSpan == 0 }
 
     /// A runtime cuts the answer to a client whose end it has been told, and the cut looks complete: so where nobody can
     /// tell whether the client is still there, which is why ends on other hosts are passed on in the end.
@@ -186,6 +201,7 @@ struct Plan {
         case ..<10: exchange.podEnd = .resets(afterBytes: draw.magnitude(8...exchange.toPodBytes))
         case ..<13:
             exchange.clientEnd = .waits
+            if case .afterEnd = exchange.answer { exchange.answer = .afterAll }
             exchange.podEnd = .closesEarly(afterBytes: draw.magnitude(0...exchange.fromPodBytes))
         default: break
         }

@@ -8,10 +8,11 @@ import SimulatedKernel
 /// Runs seeds, prints what was wrong and how often everything happened.
 @main struct Simulate {
     private static let usage = """
-        usage: simulate [--seed N | --seeds FROM..TO | --count N] [--verbose]
+        usage: simulate [--seed N | --seeds FROM..TO | --count N] [--packets | --quiet]
           --seed N          one seed, with all that happens
           --seeds FROM..TO  these
           --count N         the first N, and the seeds that found something
+          --packets         with what each call sends and gets
           --quiet           without what happens, for one seed
 
         """
@@ -19,7 +20,7 @@ import SimulatedKernel
     private struct Arguments {
         var seeds: [UInt64] = []
         var isVerbose = false
-        var trace = false
+        var hasPackets = false
     }
 
     static func main() {
@@ -33,7 +34,7 @@ import SimulatedKernel
         let began = seconds()
         var failures = 0
         for seed in arguments.seeds {
-            sim_begin(seed, arguments.isVerbose ? 1 : 0)
+            sim_begin(seed, arguments.isVerbose ? arguments.hasPackets ? 2 : 1 : 0)
             let violation = World(seed: seed, coverage: coverage, isVerbose: arguments.isVerbose).run()
             events += sim_event_count()
             let trace = sim_trace()
@@ -94,6 +95,7 @@ import SimulatedKernel
             case "--count":
                 guard let count = rest.popFirst().flatMap({ UInt64($0) }), count > 0 else { return nil }
                 arguments.seeds = FoundSeeds.all + Array(1...count)
+            case "--packets": arguments.hasPackets = true
             case "--quiet": isQuiet = true
             default: return nil
             }

@@ -112,6 +112,11 @@ final class PodConnection: Actor {
         super.init(world: world)
     }
 
+    var summary: String {
+        "\(exchange.map { "connection \($0.id)" } ?? "unknown"), socket \(socket), "
+            + "\(hasSeenEnd ? "has seen the end" : "no end")"
+    }
+
     func begin(_ socket: Int32) {
         self.socket = socket
         world.pods.opened(self)
@@ -120,6 +125,7 @@ final class PodConnection: Actor {
 
     /// The pod's process is gone.
     func die() {
+        if exchange == nil { world.unknownPodEnds += 1 }
         exchange?.hasPodEnded = true
         close(resets: false)
     }
@@ -196,6 +202,9 @@ final class PodConnection: Actor {
         hasSeenEnd = true
         guard let exchange else { return close(resets: false) }
         exchange.hasPodSeenEnd = true
+        if case .aborts = exchange.clientEnd, world.plan.tellsPodsOfResets, exchange.outcome == .left {
+            world.violate("connection \(exchange.id): the client was reset, and the pod saw a clean end")
+        }
         if exchange.isStrict, !exchange.hasClientEnded, exchange.outcome == nil, !exchange.hasPodEnded {
             world.violate("connection \(exchange.id): the pod saw an end, and the client has not ended")
         }
@@ -226,6 +235,8 @@ final class PodConnection: Actor {
         guard let exchange else { return }
         let isAnswered = exchange.podSent == exchange.fromPodBytes
         let isAllRead = exchange.podReceived >= exchange.toPodBytes || hasSeenEnd
+        // A client that was cut off asks for nothing any more.
+        if hasSeenEnd, exchange.podReceived < exchange.toPodBytes { return finish(closes: true) }
         switch exchange.podEnd {
         case .closesAfterAnswer:
             if isAnswered, isAllRead { finish(closes: true) }

@@ -8,7 +8,9 @@ final class World {
     private static let startMax: UInt64 = 60_000_000
     /// How long after the faults everything may take to work again: the longest pauses (hold, pods set aside, back-off,
     /// a silent connection's death) behind one another.
-    private static let healMax: UInt64 = 120_000_000
+    private static let healMaxAlone: UInt64 = 120_000_000
+    /// And how long each of those takes who wait for a place.
+    private static let placeMax: UInt64 = 8_000_000
     /// How long clients may take when nothing goes wrong.
     private static let waveMax: UInt64 = 180_000_000
     /// After how long without clients nothing of them is left.
@@ -39,6 +41,8 @@ final class World {
     private var exchanges: [UInt32: Exchange] = [:]
     private var nextID: UInt32 = 1
     private var runningCount = 0
+    /// Connections that pods have ended before they knew whose they were.
+    var unknownPodEnds = 0
 
     init(seed: UInt64, coverage: Coverage, isVerbose: Bool) {
         plan = Plan(seed: seed)
@@ -175,6 +179,7 @@ final class World {
     // MARK: Start
 
     private func start() throws {
+        say("plan: \(plan.summary)")
         for (network, link) in plan.links.enumerated() { sim_set_link(Int32(network), link) }
         loops = [try EventLoop(), try EventLoop()]
         sim_loop_reads_on(1)
@@ -266,7 +271,7 @@ final class World {
         if isFaulty {
             let maker = FaultMaker(world: self)
             _ = run(for: plan.faultSpan + 1_000_000) { maker.isOver }
-            guard run(for: Self.healMax, until: { self.runningCount == 0 }) else {
+            guard run(for: healMax, until: { self.runningCount == 0 }) else {
                 return violateUnlessViolated("\(runningCount) clients are left long after the faults: \(left())")
             }
             rest(Self.idleMax)
@@ -279,6 +284,11 @@ final class World {
         }
         rest(Self.idleMax)
         checkIdle()
+    }
+
+    private var healMax: UInt64 {
+        let places = UInt64(plan.connectionsMax ?? plan.clientCount)
+        return Self.healMaxAlone + UInt64(plan.clientCount) / places * Self.placeMax
     }
 
     private func rest(_ span: UInt64) { _ = run(for: span) { false } }
@@ -307,7 +317,7 @@ final class World {
         guard violation == nil else { return }
         if let count = forwarder?.connectionCount, count != 0 { violate("\(count) connections are open without clients") }
         if cluster.streamCount != 0 { violate("\(cluster.streamCount) streams are left in the server") }
-        if !pods.connections.isEmpty { violate("\(pods.connections.count) connections to pods are left") }
+        if !pods.connections.isEmpty { violate("connections to pods are left: \(pods.connections.values.map(\.summary).sorted())") }
         for exchange in exchanges.values.sorted(by: { $0.id < $1.id }) where exchange.isStrict {
             if exchange.podReceived != exchange.toPodBytes {
                 violate("connection \(exchange.id): the pod got \(exchange.podReceived) of \(exchange.toPodBytes) bytes")

@@ -5,7 +5,7 @@
 
 #include "kernel.h"
 
-bool sim_is_verbose;
+int sim_verbosity;
 static uint64_t now;
 static uint64_t random_state;
 static uint64_t trace_hash;
@@ -23,7 +23,7 @@ void *checked(void *memory) {
 }
 
 void say(const char *format, ...) {
-    if (!sim_is_verbose) return;
+    if (sim_verbosity == 0) return;
     va_list arguments;
     va_start(arguments, format);
     printf("%12.6f  kernel: ", (double)now / 1e6);
@@ -151,8 +151,8 @@ void sim_timer(uint64_t token, uint64_t at) {
 
 // MARK: A run
 
-void sim_begin(uint64_t seed, int verbose) {
-    sim_is_verbose = verbose;
+void sim_begin(uint64_t seed, int verbosity) {
+    sim_verbosity = verbosity;
     // Not at 0: nothing of the library should depend on a clock that has just begun.
     now = 1000000;
     random_state = seed;

@@ -101,7 +101,7 @@ typedef struct {
 
 // MARK: clock.c
 
-extern bool sim_is_verbose;
+extern int sim_verbosity;
 void event_push(event item);
 void event_happens(const event *item);
 void trace(uint64_t what);

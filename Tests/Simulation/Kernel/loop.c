@@ -31,6 +31,9 @@ int uv_loop_init(uv_loop_t *loop) {
 
 int uv_loop_close(uv_loop_t *loop) {
     simulated_loop *inner = loop_of(loop);
+    for (uv_handle_t *handle = inner->handles; handle; handle = handle->handle_queue[0])
+        say("a handle of type %d is left (flags %x)", (int)handle->type, handle->flags);
+    if (loop->active_reqs.count > 0) say("%u requests are left", loop->active_reqs.count);
     if (inner->handles || loop->active_reqs.count > 0) return UV_EBUSY;
     loops[inner->number] = NULL;
     free(inner->marked);

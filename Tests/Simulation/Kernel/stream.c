@@ -176,6 +176,8 @@ static void serve_connect(simulated_socket *socket) {
     socket->error = 0;
     stream->connect_req = NULL;
     stream->loop->active_reqs.count--;
+    // What was written meanwhile goes when there is room.
+    if (error >= 0 && stream->write_queue[0]) stream->flags |= HANDLE_WANTS_ROOM;
     request->cb(request, error);
     if (stream->io_watcher.fd >= 0 && error < 0) {
         end_requests(stream, UV_ECANCELED);

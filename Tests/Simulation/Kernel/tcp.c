@@ -146,6 +146,7 @@ void socket_connect(simulated_socket *socket, uint32_t ip, uint16_t port) {
     socket->peer_port = port;
     if (socket->port == 0) socket->port = free_port();
     by_port[socket->port] = socket;
+    say("connection %d (network %d): %u connects to port %u", link->number, link->network, socket->port, port);
     event_push((event){.at = sim_now() + delay(link), .kind = EVENT_SYN, .link = link, .subject = socket, .count = 0});
 }
 
@@ -305,6 +306,7 @@ long socket_send(simulated_socket *socket, const void *bytes, size_t count) {
     memcpy(way->ring + start, bytes, first);
     memcpy(way->ring, (const uint8_t *)bytes + first, count - first);
     way->written += count;
+    if (sim_verbosity > 1) say("connection %d: side %d sends %zu", socket->link->number, socket->side, count);
     pump(socket->link, socket->side);
     return (long)count;
 }
@@ -335,6 +337,7 @@ long socket_receive(simulated_socket *socket, void *bytes, size_t count) {
         memcpy(bytes, way->ring + start, first);
         memcpy((uint8_t *)bytes + first, way->ring, count - first);
         way->read += count;
+        if (sim_verbosity > 1) say("connection %d: side %d reads %zu", socket->link->number, socket->side, count);
         // The sender learns of the room a moment later.
         if (way->owes_window && way->delivered - way->read <= socket->link->link.receive_buffer / 2) {
             way->owes_window = false;
@@ -383,6 +386,7 @@ bool socket_is_over(const simulated_socket *socket) {
 
 static void become_reset(simulated_socket *socket, int error) {
     if (socket->state != SOCKET_OPEN && socket->state != SOCKET_CONNECTING) return;
+    say("connection %d (network %d): side %d is reset", socket->link->number, socket->link->network, socket->side);
     socket->state = SOCKET_OVER;
     socket->was_reset = true;
     socket->error = error;
@@ -400,6 +404,9 @@ static void abort_connection(simulated_socket *socket) {
 
 void socket_close(simulated_socket *socket) {
     if (!socket->is_owned) return;
+    if (socket->link)
+        say("connection %d (network %d): side %d closes%s, %llu unread", socket->link->number, socket->link->network,
+            socket->side, socket->resets_on_close ? " with a reset" : "", (unsigned long long)socket_unread(socket));
     socket->is_owned = false;
     socket->token = 0;
     socket->stream = NULL;
@@ -563,6 +570,11 @@ int sim_cut(int network, int share, uint64_t bytes, int resets) {
         count++;
     }
     return count;
+}
+
+void sim_uncut(void) {
+    for (size_t i = 0; i < connection_count; i++)
+        connections[i]->flows[0].cut_at = connections[i]->flows[1].cut_at = NEVER;
 }
 
 void sim_deaf(int network, uint64_t until) { deaf_until[network] = until; }

@@ -31,7 +31,8 @@ enum { SIM_LOCAL, SIM_UPSTREAM, SIM_POD, SIM_NETWORKS };
 
 // MARK: A run
 
-void sim_begin(uint64_t seed, int verbose);
+// `verbosity` 1: what happens to connections is printed; 2: and what each call sends and gets.
+void sim_begin(uint64_t seed, int verbosity);
 // Frees what is left.
 void sim_end(void);
 // In microseconds since the run began.
@@ -93,6 +94,8 @@ void sim_hole(int network, uint64_t until, int share);
 // Of each connection of a network `share` of 256 are cut within the next `bytes` bytes of one direction, by a reset or an end.
 // Returns how many.
 int sim_cut(int network, int share, uint64_t bytes, int resets);
+// Connections that have not been cut yet will not be.
+void sim_uncut(void);
 // New connections to an address of the network get no answer until then.
 void sim_deaf(int network, uint64_t until);
 // How many connections a network has.
