@@ -82,7 +82,9 @@ package final class Cluster {
         for connection in connections.values { connection.transport.close() }
     }
 
-    private static func tlsContext(of authority: CertificateMaker, _ options: ClusterOptions) throws -> TLSContext {
+    private static func tlsContext(of authority: CertificateMaker, _ options: ClusterOptions) throws
+        -> TLSContext
+    {
         let identity =
             switch options.certificate {
             case .valid: try authority.issueServer()
@@ -140,6 +142,7 @@ package final class Cluster {
     ///
     /// - Parameter grace: for how long the pod serves on meanwhile, as being deleted and not ready.
     func delete(_ pod: Pod, grace: TimeSpan) {
+        graces.removeValue(forKey: ObjectIdentifier(pod))?.close()
         guard grace > .zero else {
             end(pod)
             return

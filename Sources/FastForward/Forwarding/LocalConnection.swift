@@ -222,7 +222,13 @@ final class LocalConnection: Transport {
         clientEnded()
         switch fromPod {
         case .open, .ending: break
-        case .ended: close()
+        case .ended:
+            // An end that goes on behind the last bytes must not be overtaken by a cancel, which would destroy them.
+            guard tunnel != nil, !isEndHeld else {
+                close()
+                return
+            }
+            depart(until: loop.now + Self.lingerMax)
         case .failing: endIfWritten()
         }
     }

@@ -40,7 +40,12 @@ extension Cluster {
     package var podNames: [String] { store.pods.filter(\.hasProcess).map(\.name) }
 
     package func createPod(_ name: String) {
-        let declaration = PodDeclaration(name: name, labels: [("app", "demo")], ageSeconds: 0, readySeconds: 0)
+        let declaration = PodDeclaration(
+            name: name,
+            labels: [("app", "demo")],
+            ageSeconds: 0,
+            readySeconds: 0
+        )
         try? add(declaration)
     }
 
@@ -64,7 +69,8 @@ extension Cluster {
     /// In an order that does not depend on where objects lie in memory.
     private var tunnels: [any UpgradedConnection] {
         allUpgraded.sorted {
-            ($0.connection.transport.peerAddress?.port ?? 0) < ($1.connection.transport.peerAddress?.port ?? 0)
+            ($0.connection.transport.peerAddress?.port ?? 0)
+                < ($1.connection.transport.peerAddress?.port ?? 0)
         }
     }
 }

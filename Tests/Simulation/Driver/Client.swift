@@ -7,6 +7,7 @@ final class Client: Actor {
     private var socket: Int32 = -1
     private var isConnected = false
     private var isOver = false
+    private var hasSeenEnd = false
     private var greetingLeft = 0
     private var nextSendAt: UInt64 = 0
     private var pace: ReadingPace
@@ -30,8 +31,10 @@ final class Client: Actor {
         if socket < 0 {
             let source = exchange.isOnAnotherHost ? Self.anotherHost : Self.thisHost
             socket = sim_connect(source, Self.thisHost, port, token)
-            world.say("client \(exchange.id): connects to port \(exchange.remotePort), sends \(exchange.toPodBytes), "
-                + "wants \(exchange.fromPodBytes) (\(exchange.answer), \(exchange.clientEnd), \(exchange.podEnd))")
+            world.say(
+                "client \(exchange.id): connects to port \(exchange.remotePort), sends \(exchange.toPodBytes), "
+                    + "wants \(exchange.fromPodBytes) (\(exchange.answer), \(exchange.clientEnd), \(exchange.podEnd))"
+            )
             return
         }
         if !isConnected {
@@ -60,7 +63,7 @@ final class Client: Actor {
     private func receive() {
         var waits: UInt64?
         var allowance = pace.allowance(isHealed: world.isHealed, waits: &waits)
-        while allowance > 0, !isOver {
+        while allowance > 0, !isOver, !hasSeenEnd {
             let asked = min(allowance, world.scratch.count)
             let count = sim_recv(socket, world.scratch.baseAddress, asked)
             if count == Int(SIM_AGAIN) { break }
@@ -75,7 +78,8 @@ final class Client: Actor {
     private func check(_ count: Int) -> Bool {
         var start = 0
         while greetingLeft > 0, start < count {
-            guard world.scratch[start] == SimulatedPods.greeting[SimulatedPods.greeting.count - greetingLeft] else {
+            guard world.scratch[start] == SimulatedPods.greeting[SimulatedPods.greeting.count - greetingLeft]
+            else {
                 world.violate("connection \(exchange.id): a wrong byte in the greeting")
                 return false
             }
@@ -84,7 +88,9 @@ final class Client: Actor {
         }
         let rest = UnsafeRawBufferPointer(rebasing: world.scratch[start..<count])
         if let position = exchange.fromPod.mismatch(rest, from: exchange.clientReceived) {
-            world.violate("connection \(exchange.id): the client got a wrong byte at \(position) of \(exchange.podSent)")
+            world.violate(
+                "connection \(exchange.id): the client got a wrong byte at \(position) of \(exchange.podSent)"
+            )
             return false
         }
         exchange.clientReceived += rest.count
@@ -96,14 +102,22 @@ final class Client: Actor {
     }
 
     private func sawEnd() {
+        hasSeenEnd = true
         if !exchange.hasPodEnded || exchange.clientReceived != exchange.podSent {
             let isUnknown = !exchange.isKnownToPod && world.unknownPodEnds > 0
             if !isUnknown, !world.plan.mayCutAnswers(of: exchange) {
                 world.violate(
                     "connection \(exchange.id): the client saw a clean end after \(exchange.clientReceived) of "
-                        + "\(exchange.podSent) bytes" + (exchange.hasPodEnded ? "" : ", and the pod has not ended")
+                        + "\(exchange.podSent) bytes"
+                        + (exchange.hasPodEnded ? "" : ", and the pod has not ended")
                 )
             }
+        }
+        // A pod that has only ended its own direction still listens.
+        if case .halfClosesAfterAnswer = exchange.podEnd, !exchange.hasClientEnded,
+            exchange.clientSent < exchange.toPodBytes
+        {
+            return
         }
         over(.complete, resets: false)
     }
@@ -123,14 +137,20 @@ final class Client: Actor {
             let chunk = UnsafeMutableRawBufferPointer(rebasing: world.scratch[..<count])
             exchange.toPod.fill(chunk, from: position)
             if position < Exchange.headerBytes {
-                let header = UnsafeMutableRawBufferPointer.allocate(byteCount: Exchange.headerBytes, alignment: 8)
+                let header = UnsafeMutableRawBufferPointer.allocate(
+                    byteCount: Exchange.headerBytes,
+                    alignment: 8
+                )
                 defer { header.deallocate() }
                 exchange.writeHeader(into: header)
-                for index in position..<min(Exchange.headerBytes, position + count) { chunk[index - position] = header[index] }
+                for index in position..<min(Exchange.headerBytes, position + count) {
+                    chunk[index - position] = header[index]
+                }
             }
             let taken = sim_send(socket, chunk.baseAddress, count)
             if taken == Int(SIM_AGAIN) { return }
-            guard taken > 0 else { return over(.reset, resets: false) }
+            // The pod may have ended before it has heard everything.
+            guard taken > 0 else { return over(hasSeenEnd ? .complete : .reset, resets: false) }
             exchange.clientSent += taken
             if exchange.thinkTime > 0 { nextSendAt = sim_now() + exchange.thinkTime }
         }
@@ -139,9 +159,10 @@ final class Client: Actor {
     private func endIfDone() {
         let isAllSent = exchange.clientSent == exchange.toPodBytes
         switch exchange.clientEnd {
-        case .waits: break
+        case .waits:
+            if hasSeenEnd, isAllSent { over(.complete, resets: false) }
         case .closesAfterAnswer:
-            if isAllSent, exchange.clientReceived >= exchange.fromPodBytes {
+            if isAllSent, hasSeenEnd || exchange.clientReceived >= exchange.fromPodBytes {
                 exchange.hasClientEnded = true
                 over(.complete, resets: false)
             }
@@ -164,8 +185,10 @@ final class Client: Actor {
         isOver = true
         exchange.outcome = outcome
         if socket >= 0 { sim_close(socket, resets ? 1 : 0) }
-        world.say("client \(exchange.id): \(outcome), sent \(exchange.clientSent) of \(exchange.toPodBytes), "
-            + "received \(exchange.clientReceived) of \(exchange.fromPodBytes)")
+        world.say(
+            "client \(exchange.id): \(outcome), sent \(exchange.clientSent) of \(exchange.toPodBytes), "
+                + "received \(exchange.clientReceived) of \(exchange.fromPodBytes)"
+        )
         world.clientEnded(exchange)
         leave()
     }

@@ -111,7 +111,9 @@ final class Exchange {
     /// The first bytes of a connection: who it is.
     func writeHeader(into buffer: UnsafeMutableRawBufferPointer) {
         let header = UInt64(Self.magic) << 32 | UInt64(id)
-        for index in 0..<Self.headerBytes { buffer[index] = UInt8(truncatingIfNeeded: header >> UInt64(8 * index)) }
+        for index in 0..<Self.headerBytes {
+            buffer[index] = UInt8(truncatingIfNeeded: header >> UInt64(8 * index))
+        }
     }
 
     static func id(inHeader bytes: [UInt8]) -> UInt32? {

@@ -74,11 +74,14 @@ final class FaultMaker: Actor {
         let cluster = world.cluster
         let until = min(sim_now() + fault.span, end)
         var hasHappened = true
-        world.say("fault: \(fault.kind.rawValue) (\(fault.share), \(fault.number), \(fault.isReset)) "
-            + "until \(Double(until) / 1e6)")
+        world.say(
+            "fault: \(fault.kind.rawValue) (\(fault.share), \(fault.number), \(fault.isReset)) "
+                + "until \(Double(until) / 1e6)"
+        )
         switch fault.kind {
         case .cutAnywhere:
-            hasHappened = sim_cut(Int32(SIM_UPSTREAM), fault.share, fault.span / 40 + 1, fault.isReset ? 1 : 0) > 0
+            hasHappened =
+                sim_cut(Int32(SIM_UPSTREAM), fault.share, fault.span / 40 + 1, fault.isReset ? 1 : 0) > 0
         case .cutInFrame:
             hasHappened = cluster.tunnelCount > 0
             cluster.cutTunnels(byReset: fault.isReset)

@@ -55,7 +55,9 @@ struct Plan {
         let most = draw.magnitude(1...16)
         let least = draw.number(1...most)
         let memory = TunnelLimits.memoryBytes(for: most) + draw.magnitude(0...256) << 20
-        limits = TunnelLimits(tunnels: TunnelChoice.Bounds(least: least, most: most), memoryBytes: memory) ?? .standard
+        limits =
+            TunnelLimits(tunnels: TunnelChoice.Bounds(least: least, most: most), memoryBytes: memory)
+            ?? .standard
         holdSeconds = UInt64(draw.one(of: [5, 30, 30, 30]))
         if draw.chance(15) { connectionsMax = draw.magnitude(1...50) }
         if draw.chance(15) { descriptors = draw.number(120...400) }
@@ -76,7 +78,9 @@ struct Plan {
         }
         let slowest = links.map { min(Int($0.rate) * 10_000, Int($0.segment_max) * 20_000) }.min() ?? 0
         // A round trip for each window.
-        let windowed = links.map { Int(min($0.send_buffer, $0.receive_buffer)) * 10_000_000 / Int($0.latency * 4) }.min() ?? 0
+        let windowed =
+            links.map { Int(min($0.send_buffer, $0.receive_buffer)) * 10_000_000 / Int($0.latency * 4) }.min()
+            ?? 0
         bytesMax = max(20_000, min(draw.magnitude(100_000...16_000_000), slowest, windowed))
         if let frameBytesMax { bytesMax = min(bytesMax, frameBytesMax * 20_000) }
     }
@@ -151,6 +155,11 @@ struct Plan {
         exchange.thinkTime = min(exchange.thinkTime, 3_000_000 / chunks)
         drawKind(of: exchange, size, answerSize)
         drawReading(of: exchange)
+        // No more rounds than fit into a few seconds.
+        if case .echo = exchange.answer, exchange.aheadBytes != .max {
+            let round = links.reduce(0) { $0 + 2 * Int($1.latency + $1.jitter) } + Int(exchange.thinkTime)
+            exchange.aheadBytes = max(exchange.aheadBytes, exchange.toPodBytes * round / 5_000_000 + 1)
+        }
         if target != .service, draw.chance(10), exchange.remotePort == 7000 {
             exchange.remotePort = SimulatedPods.greetingPort
         }

@@ -46,7 +46,9 @@ import SimulatedKernel
                 guard arguments.seeds.count > 1 else { exit(1) }
             }
             if arguments.seeds.count == 1 {
-                print("seed \(seed): \(Double(sim_now()) / 1e6) s, \(sim_event_count()) events, trace \(hexadecimal(trace))")
+                print(
+                    "seed \(seed): \(Double(sim_now()) / 1e6) s, \(sim_event_count()) events, trace \(hexadecimal(trace))"
+                )
             }
             sim_end()
             coverage.endSeed()
@@ -55,7 +57,9 @@ import SimulatedKernel
         if arguments.seeds.count > 1 {
             print(coverage.table)
             let rate = Double(arguments.seeds.count) / max(span, 0.001)
-            print("\(arguments.seeds.count) seeds in \(Int(span)) s (\(Int(rate)) seeds/s, \(events) events), \(failures) failed")
+            print(
+                "\(arguments.seeds.count) seeds in \(Int(span)) s (\(Int(rate)) seeds/s, \(events) events), \(failures) failed"
+            )
         }
         exit(failures == 0 ? 0 : 1)
     }

@@ -184,7 +184,9 @@ final class PodConnection: Actor {
             return false
         }
         guard !exchange.isKnownToPod else {
-            world.violate("connection \(id): a pod has got its bytes already, and another one gets them again")
+            world.violate(
+                "connection \(id): a pod has got its bytes already, and another one gets them again"
+            )
             return false
         }
         exchange.isKnownToPod = true
@@ -264,7 +266,9 @@ final class PodConnection: Actor {
         sim_close(socket, resets ? 1 : 0)
         world.pods.closed(self)
         if let exchange {
-            world.say("pod: connection \(exchange.id) is over, received \(exchange.podReceived), sent \(exchange.podSent)")
+            world.say(
+                "pod: connection \(exchange.id) is over, received \(exchange.podReceived), sent \(exchange.podSent)"
+            )
         }
         leave()
     }

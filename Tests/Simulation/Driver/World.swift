@@ -99,7 +99,9 @@ final class World {
         if outcome == .reset || outcome == .refused {
             violate("connection \(exchange.id) was \(outcome), and nothing is wrong any more")
         } else if exchange.clientReceived != exchange.fromPodBytes {
-            violate("connection \(exchange.id) got \(exchange.clientReceived) of \(exchange.fromPodBytes) bytes")
+            violate(
+                "connection \(exchange.id) got \(exchange.clientReceived) of \(exchange.fromPodBytes) bytes"
+            )
         }
     }
 
@@ -209,7 +211,8 @@ final class World {
         )
         options.report = { [unowned self] text in say("cluster: \(text)") }
         sim_loop_kick(1)
-        madeCluster = try Cluster(loop: loops[1], options: options) { [unowned self] url, _ in serverURL = url }
+        madeCluster = try Cluster(loop: loops[1], options: options) { [unowned self] url, _ in serverURL = url
+        }
         cluster.limitFrames(toBytes: plan.frameBytesMax)
     }
 
@@ -272,7 +275,9 @@ final class World {
             let maker = FaultMaker(world: self)
             _ = run(for: plan.faultSpan + 1_000_000) { maker.isOver }
             guard run(for: healMax, until: { self.runningCount == 0 }) else {
-                return violateUnlessViolated("\(runningCount) clients are left long after the faults: \(left())")
+                return violateUnlessViolated(
+                    "\(runningCount) clients are left long after the faults: \(left())"
+                )
             }
             rest(Self.idleMax)
             plan.clientCount = min(plan.clientCount, 20)
@@ -297,7 +302,11 @@ final class World {
 
     private func addClients(_ count: Int, isStrict: Bool, isProbe: Bool = false, startsWithin span: UInt64) {
         for _ in 0..<count {
-            let exchange = plan.exchange(nextID, isStrict: isStrict && (isProbe || !plan.draw.chance(10)), startsWithin: span)
+            let exchange = plan.exchange(
+                nextID,
+                isStrict: isStrict && (isProbe || !plan.draw.chance(10)),
+                startsWithin: span
+            )
             nextID += 1
             exchanges[exchange.id] = exchange
             runningCount += 1
@@ -315,12 +324,18 @@ final class World {
 
     private func checkIdle() {
         guard violation == nil else { return }
-        if let count = forwarder?.connectionCount, count != 0 { violate("\(count) connections are open without clients") }
+        if let count = forwarder?.connectionCount, count != 0 {
+            violate("\(count) connections are open without clients")
+        }
         if cluster.streamCount != 0 { violate("\(cluster.streamCount) streams are left in the server") }
-        if !pods.connections.isEmpty { violate("connections to pods are left: \(pods.connections.values.map(\.summary).sorted())") }
+        if !pods.connections.isEmpty {
+            violate("connections to pods are left: \(pods.connections.values.map(\.summary).sorted())")
+        }
         for exchange in exchanges.values.sorted(by: { $0.id < $1.id }) where exchange.isStrict {
             if exchange.podReceived != exchange.toPodBytes {
-                violate("connection \(exchange.id): the pod got \(exchange.podReceived) of \(exchange.toPodBytes) bytes")
+                violate(
+                    "connection \(exchange.id): the pod got \(exchange.podReceived) of \(exchange.toPodBytes) bytes"
+                )
             }
         }
     }

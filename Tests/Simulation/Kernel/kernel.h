@@ -72,7 +72,7 @@ struct simulated_loop {
     int *marked;
     size_t marked_count, marked_capacity;
     uv_timer_t **timers;
-    size_t timer_count, timer_capacity;
+    size_t timer_count, timer_capacity, timers_made;
     uint64_t timer_starts;
     uv_handle_t *handles;
     // Streams whose callbacks are due in the pending phase.

@@ -32,7 +32,8 @@ int uv_loop_init(uv_loop_t *loop) {
 int uv_loop_close(uv_loop_t *loop) {
     simulated_loop *inner = loop_of(loop);
     for (uv_handle_t *handle = inner->handles; handle; handle = handle->handle_queue[0])
-        say("a handle of type %d is left (flags %x)", (int)handle->type, handle->flags);
+        say("a handle of type %d is left (flags %x, timer %zu)", (int)handle->type, handle->flags,
+            handle->type == UV_TIMER ? (size_t)((uv_timer_t *)handle)->heap_node[1] : 0);
     if (loop->active_reqs.count > 0) say("%u requests are left", loop->active_reqs.count);
     if (inner->handles || loop->active_reqs.count > 0) return UV_EBUSY;
     loops[inner->number] = NULL;
@@ -188,6 +189,8 @@ static void sift(simulated_loop *loop, size_t place) {
 int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer) {
     handle_init(loop, (uv_handle_t *)timer, UV_TIMER);
     timer->timer_cb = NULL;
+    timer->heap_node[1] = (void *)++loop_of(loop)->timers_made;
+    if (sim_verbosity > 1) say("loop %d makes timer %zu", loop_of(loop)->number, loop_of(loop)->timers_made);
     return 0;
 }
 
