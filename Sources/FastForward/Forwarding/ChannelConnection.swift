@@ -79,6 +79,7 @@ package final class ChannelConnection: Carrier, TurnWork {
                 }
                 core = ChannelCore(form: answer.channelForm)
                 openTimeoutSatisfied()
+                watchSilence()
                 local?.attach(self, slot: 0)
                 reportOpened()
             }
