@@ -61,6 +61,7 @@ package final class Cluster {
         if let suites = options.cipherSuites { try tlsContext.restrict(toCipherSuites: suites) }
         let starter = try PodStarter(
             loop: loop,
+            resetsWhenKilled: options.podsResetWhenKilled,
             whenReady: { [unowned self] in podStarted($0) },
             whenEnded: { [unowned self] pod, _ in podEnded(pod) }
         )
