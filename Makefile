@@ -1,6 +1,8 @@
 # FastForward: everything that is built, checked or run goes through here. `make help` lists it.
 
 PREFIX ?= /usr/local
+# How long the soak runs.
+MINUTES ?= 10
 # How long each fuzz target runs.
 SECONDS ?= 60
 
@@ -16,7 +18,7 @@ ARCHIVES := .build/archives
 # What `make simulate` runs: one seed with all that happens, or so many.
 SEEDS ?= 200
 
-.PHONY: release demo check dependencies lint readme instructions build test peers format fuzz simulate sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
+.PHONY: release demo check dependencies lint readme instructions build test peers format fuzz simulate soak faults sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -35,23 +37,31 @@ check: dependencies lint readme release instructions build peers test ## Everyth
 dependencies:
 	@scripts/install-dependencies build demo check
 
+soak: release ## Break servers, networks and pods under ffwd for MINUTES minutes; SEED=n repeats a run
+	@Tests/Soak/run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --out $(CURDIR)/Tests/Soak/results
+
+faults: release ## Compare with kubectl, fault by fault: Tests/Soak/results/faults.md
+	@Tests/Soak/run --faults --out $(CURDIR)/Tests/Soak/results
+
 lint: ## Formatting and conventions, without building
 	$(SWIFT) format lint --strict --recursive $(FORMATTED)
-	@for script in .ci/run scripts/* Tests/Peers/build.sh benchmarks/run benchmarks/instructions benchmarks/reference/build.sh; do \
+	@for script in .ci/run scripts/* Tests/Peers/build.sh Tests/Soak/build.sh Tests/Soak/run benchmarks/run benchmarks/instructions benchmarks/reference/build.sh; do \
 	    [ ! -f "$$script" ] || bash -n "$$script" || exit 1; \
 	done
 
 instructions: ## Count the codecs' instructions, and compare with the record (RECORD=--record makes it anew)
 	@RELEASE_FLAGS='$(RELEASE_FLAGS)' benchmarks/instructions $(RECORD)
 
-readme: ## Check that README's table says what its result file says
+readme: ## Check that README's tables say what their result files say
 	@benchmarks/run --readme check
+	@Tests/Soak/run --readme check
 
 build: ## Build everything with its tests, unoptimised
 	$(SWIFT) build --build-tests
 
 peers: ## Build the foreign peers (Go) that the integration tests run against
 	@[ ! -x Tests/Peers/build.sh ] || Tests/Peers/build.sh $(PEERS)
+	@Tests/Soak/build.sh $(PEERS)
 
 test: ## Run all tests; one suite: make test FILTER=WebSocket
 	$(SWIFT) test $(if $(FILTER),--filter '$(FILTER)')

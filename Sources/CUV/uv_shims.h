@@ -31,6 +31,13 @@ static inline int ffwd_set_reset_on_close(int fd, int resets) {
     return setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, sizeof option) == 0 ? 0 : -errno;
 }
 
+// The error that a socket has met and nobody has been told of; 0: none, or it is no socket.
+static inline int ffwd_socket_error(int fd) {
+    int code = 0;
+    socklen_t size = sizeof code;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) == 0 ? -code : 0;
+}
+
 // Bytes in the send queue that the other side has not acknowledged; negative: an error.
 static inline int ffwd_unsent_bytes(int fd) {
     int bytes = 0;

@@ -62,6 +62,7 @@ package final class Cluster {
         if options.podHost == nil {
             starter = try PodStarter(
                 loop: loop,
+                resetsWhenKilled: options.podsResetWhenKilled,
                 whenReady: { [unowned self] in podStarted($0) },
                 whenEnded: { [unowned self] pod, _ in podEnded(pod) }
             )

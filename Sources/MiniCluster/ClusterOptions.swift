@@ -41,6 +41,8 @@ package struct ClusterOptions {
     package var port: UInt16 = 0
     package var runtime = RuntimeDialect.ideal
     package var podNames = ["demo"]
+    /// Whether the death of a pod's process resets its connections; else they end as if all were said.
+    package var podsResetWhenKilled = false
     /// Whether there is one example of everything that a forward can be aimed at.
     package var hasExamples = false
     /// Where the API server listens: an address of loopback.

@@ -10,13 +10,15 @@ struct PodCommand: ParsableCommand {
         abstract: "The process of a pod; ends when its standard input ends.",
         discussion: """
             Listens on one address: 7000 echo, 7001 source, 7002 sink, 7003 counted sink, 7004 echo at the end, \
-            7005 reset, 7006 half closed, 7007 never reads, 7008 waits, 7009 greets and echoes, 8080 HTTP. Prints \
+            7005 reset, 7006 half closed, 7007 never reads, 7008 waits, 7009 greets and echoes, 7010 source from a \
+            place, 8080 HTTP. Prints \
             `ready ADDRESS` when it listens. Exits with 98 where the address is in use.
             """
     )
 
     @Option(help: "The address to listen on, such as 127.1.2.3.") var address: String
     @Option(help: "The line that port 7009 sends first.") var greeting = "hello from demo"
+    @Flag(help: "Let connections be reset by the process's death, not ended.") var resetWhenKilled = false
     @Option(help: ArgumentHelp("Where the parent process listens, as IP:PORT.", visibility: .hidden))
     var leash: String?
 
@@ -25,7 +27,12 @@ struct PodCommand: ParsableCommand {
         let loop = try EventLoop()
         let server: PodServer
         do throws(LoopError) {
-            server = try PodServer(loop: loop, address: address, greeting: greeting)
+            server = try PodServer(
+                loop: loop,
+                address: address,
+                greeting: greeting,
+                resetsWhenKilled: resetWhenKilled
+            )
         } catch {
             guard error.code == LoopError.addressInUse else { throw error }
             throw ExitCode(98)

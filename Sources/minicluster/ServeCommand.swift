@@ -20,7 +20,7 @@ struct ServeCommand: ParsableCommand {
             ds/agent, rc/legacy, job/run, job/done, deploy/nobody (no pods), svc/web, plain, headless, dns (UDP), \
             external (no selector), nobody, the namespace `other`, and some objects that lead to no pod.
 
-            Admin: GET /stats; POST /cut?how=rst|fin, /goaway, /drop-pings?on=1, /stall?on=1, \
+            Admin: GET /stats; POST /cut?how=rst|fin&tunnel=all|one, /goaway, /drop-pings?on=1, /stall?on=1, \
             /answer?status=normal|401|500|garbage|hang, /frames?bytes=N, /create?pod=NAME&labels=app=web, \
             /delete?pod=NAME&grace=MILLISECONDS, /ready?pod=NAME&on=0, /phase?pod=NAME&phase=Running, /rotate?seconds=N (new tokens; the \
             old ones get 401, the new ones after N seconds).
@@ -40,6 +40,8 @@ struct ServeCommand: ParsableCommand {
     @Option(help: "TLS 1.3 ciphers, in OpenSSL's names.") var cipherSuites: String?
     @Option(help: "The only host name in the server's certificate, for tests.") var serverName: String?
     @Flag(help: "Show a certificate that has expired, for tests.") var expired = false
+    @Flag(help: "Let the death of a pod's process reset its connections, not end them.")
+    var podsResetWhenKilled = false
     @Flag(help: "Offer failures on demand and counts on a second port.") var admin = false
 
     func run() throws {
@@ -57,6 +59,7 @@ struct ServeCommand: ParsableCommand {
         if let serverName { options.certificate = .named(serverName) }
         if expired { options.certificate = .expired }
         options.hasAdmin = admin
+        options.podsResetWhenKilled = podsResetWhenKilled
         let outcome = Outcome()
         options.report = { text in
             guard outcome.isReady else { return outcome.failure = Failure(description: text) }

@@ -266,7 +266,7 @@ func holding(all int) procedure {
 		count := s.share(all, 100)
 		remotes := []int{7000}
 		if count > heldOnOnePort {
-			remotes = []int{7000, 7010}
+			remotes = []int{7000, 7011}
 		}
 		f, err := b.forward(s, remotes...)
 		if err != nil {

@@ -83,6 +83,7 @@ package final class ChannelConnection: Carrier, TurnWork {
                 }
                 core = ChannelCore(form: answer.channelForm)
                 openTimeoutSatisfied()
+                watchSilence()
                 local?.attach(self, slot: 0)
                 reportOpened()
             }

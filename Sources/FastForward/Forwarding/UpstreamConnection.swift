@@ -374,14 +374,20 @@ package class UpstreamConnection: TransportOwner {
         flushUpstream()
     }
 
-    package final func receivedEnd(_ error: LoopError?) {
+    package final func receivedEnd(_ error: LoopError?) { end(loss(error)) }
+
+    /// What the loss of the transport is called.
+    private final func loss(_ error: LoopError?) -> UpstreamError {
         if let proxy = endpoint.proxy, !isBeyondProxy {
-            end(proxyError(proxy, error.map { .network($0) } ?? .ended))
-        } else if let error {
-            end(.network(server: serverText, error))
-        } else {
-            end(.ended(server: serverText, during: phase == .handshaking ? "TLS handshake" : "transfer"))
+            return proxyError(proxy, error.map { .network($0) } ?? .ended)
         }
+        guard let error else {
+            return .ended(
+                server: serverText,
+                during: phase == .handshaking ? "TLS handshake" : "transfer"
+            )
+        }
+        return .network(server: serverText, error)
     }
 
     /// Reads no more from the server until ``resumeUpstream()``.
@@ -455,7 +461,12 @@ package class UpstreamConnection: TransportOwner {
 
     package final func outputProgressed() { upstreamProgressed() }
 
-    package final func outputFailed(_ error: LoopError) { receivedEnd(error) }
+    /// Ends later: full staging is written while a client is asked where its next bytes go, and libuv does not bear
+    /// that a handle is closed then.
+    package final func outputFailed(_ error: LoopError) {
+        guard phase != .closed else { return }
+        endLater(loss(error))
+    }
 
     // MARK: Ending
 

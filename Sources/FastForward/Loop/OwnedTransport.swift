@@ -3,6 +3,8 @@
 /// Everything but ``received(_:)`` has a default that does nothing.
 package protocol TransportOwner: AnyObject {
     /// Where the next bytes go; nil pauses reading until the next `startReading()`.
+    ///
+    /// The transport must not be closed, or stopped, in here: libuv reads from it next.
     func prepareRead() -> BufferBox?
     /// `count` bytes stand in that box behind the gap, not committed yet.
     func received(_ count: Int)

@@ -33,6 +33,7 @@ internal import CUV
     private final var bytesInFlight = 0
     private final var connectAttempt: String?
     private final var hasFailedWriting = false
+    private final var wasResetInWriting = false
 
     package init(loop: EventLoop) {
         output = WriteQueue(pool: loop.pool)
@@ -171,9 +172,20 @@ internal import CUV
         }
         wantsReading = false
         guard !isClosing else { return }
-        receivedEnd(
-            Int32(count) == LoopError.endOfFile ? nil : LoopError(code: Int32(count), attempt: "read")
-        )
+        let code = Int32(count) == LoopError.endOfFile ? codeBehindEnd : Int32(count)
+        receivedEnd(code == 0 ? nil : LoopError(code: code, attempt: "read"))
+    }
+
+    /// What an end really is: 0, or the error that cut the connection.
+    ///
+    /// Where a reset has come behind bytes that were just read, libuv (`uv__stream_io`) sees the hang-up and reports an end
+    /// without asking the kernel. And the kernel tells of a reset once: where that was a write, a read sees an end. Broken
+    /// pipe stands for a reset that came behind the end, which is one then.
+    private final var codeBehindEnd: Int32 {
+        if wasResetInWriting { return UV_ECONNRESET.rawValue }
+        guard let descriptor = descriptor else { return 0 }
+        let code = ffwd_socket_error(descriptor)
+        return code == UV_EPIPE.rawValue ? 0 : code
     }
 
     /// Called by the loop when a put-off reader has its next turn.
@@ -254,6 +266,7 @@ internal import CUV
     private final func fail(_ code: Int32) {
         guard !hasFailedWriting else { return }
         hasFailedWriting = true
+        wasResetInWriting = code == UV_ECONNRESET.rawValue
         outputFailed(LoopError(code: code, attempt: "write"))
     }
 

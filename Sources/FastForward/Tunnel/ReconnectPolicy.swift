@@ -22,8 +22,11 @@ package struct ReconnectPolicy: Equatable {
     package mutating func succeeded() { nextAttempt = nil }
 
     /// A tunnel that had been open for `span` takes no more, or was lost.
+    ///
+    /// Of several that are lost together only the first one counts: all of them before the pause is over.
     package mutating func lost(after span: TimeSpan, at now: Instant, random: UInt32) {
         if span >= Self.steadySpan { failures = 0 }
+        guard mayTry(at: now) else { return }
         failed(at: now, random: random)
     }
 

@@ -3,7 +3,7 @@ import FastForward
 /// Failures on demand and counts, for tests: plain HTTP on a loopback port of its own.
 ///
 ///     GET  /stats
-///     POST /cut?tunnel=all&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
+///     POST /cut?tunnel=all|one&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
 ///          /answer?status=normal|401|500|garbage|hang
 ///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting      /delete?pod=NAME&grace=MILLISECONDS
 ///          /ready?pod=NAME&on=0
@@ -88,7 +88,10 @@ private final class AdminConnection: TransportOwner {
         let namespace = query["namespace"] ?? "default"
         let pod = query["pod"].flatMap { cluster.store.pod(named: $0, in: namespace) }
         switch path {
-        case "/cut": for tunnel in cluster.allUpgraded { tunnel.cut(byReset: query["how"] != "fin") }
+        case "/cut":
+            let tunnels = cluster.allUpgraded
+            let chosen = query["tunnel"] == "one" ? tunnels.randomElement().map { [$0] } ?? [] : tunnels
+            for tunnel in chosen { tunnel.cut(byReset: query["how"] != "fin") }
         case "/goaway": for tunnel in cluster.allUpgraded { tunnel.goAway() }
         case "/drop-pings": cluster.failures.dropsPings = isOn
         case "/stall":

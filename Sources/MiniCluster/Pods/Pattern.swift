@@ -48,11 +48,12 @@ struct PatternSender {
     /// How much is left with libuv to learn when the kernel has room.
     private static let probeBytes = 16 * 1024
 
-    private var position = 0
+    private var position: Int
     /// What is still to be sent, in bytes.
     private(set) var leftBytes: Int
 
-    init(count: Int) {
+    init(from position: Int = 0, count: Int) {
+        self.position = position
         leftBytes = count
     }
 

@@ -1,6 +1,6 @@
 import FastForward
 
-/// Ports 7000 and 7010: sends back what comes; two, as one has no room for more clients than there are ephemeral ports.
+/// Ports 7000 and 7011: sends back what comes; two, as one has no room for more clients than there are ephemeral ports.
 class EchoConnection: PodConnection {
     override func receivedBytes() { sendScratch() }
     override func sent() { transport.startReading() }
@@ -19,15 +19,20 @@ final class GreetingConnection: EchoConnection {
 }
 
 /// Port 7001: reads a count, sends so many bytes of the pattern, closes.
-final class SourceConnection: PodConnection {
-    private var count = NumberReader<UInt64>()
-    private var sender: PatternSender?
+class SourceConnection: PodConnection {
+    private final var count = NumberReader<UInt64>()
+    private final var sender: PatternSender?
+
+    /// Where in the pattern it begins; nil: that has not come yet.
+    func position(from cursor: inout Int) -> Int? { 0 }
 
     override func receivedBytes() {
         guard sender == nil else { return }
         var cursor = 0
-        guard let count = count.next(in: pod.scratch.buffer, from: &cursor) else { return }
-        sender = PatternSender(count: Int(clamping: count))
+        guard let position = position(from: &cursor),
+            let count = count.next(in: pod.scratch.buffer, from: &cursor)
+        else { return }
+        sender = PatternSender(from: position, count: Int(clamping: count))
         sendMore()
     }
 
@@ -41,6 +46,18 @@ final class SourceConnection: PodConnection {
     private func sendMore() {
         sender?.send(pod.pattern, on: transport)
         if sender?.leftBytes == 0 { closeWhenSent() }
+    }
+}
+
+/// Port 7010: reads a place in the pattern and a count, sends so many bytes from there on, closes.
+///
+/// Two connections with places of their own get different bytes, so that one's on the other's way are found.
+final class PlacedSourceConnection: SourceConnection {
+    private var place = NumberReader<UInt64>()
+
+    override func position(from cursor: inout Int) -> Int? {
+        guard let place = place.next(in: pod.scratch.buffer, from: &cursor) else { return nil }
+        return Int(place % UInt64(Pattern.periodBytes))
     }
 }
 

@@ -57,7 +57,12 @@ class PodConnection: TransportOwner {
     /// Closes when everything has been sent.
     final func closeWhenSent() {
         closesWhenSent = true
-        if transport.output.isEmpty { transport.close() }
+        if transport.output.isEmpty { closeCleanly() }
+    }
+
+    private final func closeCleanly() {
+        if pod.resetsWhenKilled { transport.resetOnClose(false) }
+        transport.close()
     }
 
     // MARK: TransportOwner
@@ -80,7 +85,7 @@ class PodConnection: TransportOwner {
     final func outputProgressed() {
         guard transport.output.isEmpty else { return }
         if closesWhenSent {
-            transport.close()
+            closeCleanly()
         } else {
             sent()
         }

@@ -100,6 +100,7 @@ final class PodStarter {
 
     private let loop: EventLoop
     private let leashListener: Listener
+    private let resetsWhenKilled: Bool
     private var pods: [Pod] = []
     private let whenReady: (Pod) -> Void
     private let whenEnded: (Pod, ChildProcess.End) -> Void
@@ -107,14 +108,17 @@ final class PodStarter {
     /// Listens for the leashes of pods.
     ///
     /// - Parameters:
+    ///   - resetsWhenKilled: whether the death of a pod's process resets its connections.
     ///   - whenReady: called when a pod listens on its address.
     ///   - whenEnded: called when a pod's process has ended, for any reason but a taken address.
     init(
         loop: EventLoop,
+        resetsWhenKilled: Bool,
         whenReady: @escaping (Pod) -> Void,
         whenEnded: @escaping (Pod, ChildProcess.End) -> Void
     ) throws(LoopError) {
         self.loop = loop
+        self.resetsWhenKilled = resetsWhenKilled
         self.whenReady = whenReady
         self.whenEnded = whenEnded
         let relay = LeashRelay()
@@ -148,7 +152,7 @@ final class PodStarter {
             arguments: [
                 "/proc/self/exe", "pod", "--address", pod.address, "--leash",
                 leashListener.address.description, "--greeting", "hello from \(pod.name)",
-            ],
+            ] + (resetsWhenKilled ? ["--reset-when-killed"] : []),
             standardInput: 0,
             standardOutput: 2
         ) { [weak self] end in self?.podEnded(pod, end) }

@@ -4,7 +4,8 @@ package import FastForward
 ///
 ///     7000 echo            7001 source         7002 sink           7003 counted sink    7004 echo at the end
 ///     7005 reset           7006 half closed    7007 never reads    7008 waits           7009 greets, echoes
-///     7010 echo, too       8080 HTTP           7999 nobody
+///     7010 source from a place            7011 echo, too
+///     8080 HTTP            7999 nobody
 ///
 /// Knows nothing of Kubernetes. One loop, one scratch buffer that all connections read into.
 package final class PodServer {
@@ -16,15 +17,25 @@ package final class PodServer {
     let scratch: BufferBox
     let greeting: String
     private(set) var openConnections = 0
+    let resetsWhenKilled: Bool
     private var listeners: [Listener] = []
     private var unread: [OwnedTransport] = []
     private var unreadNext = 0
 
     /// Listens on all ports of `address`.
     ///
-    /// - Parameter greeting: the line that port 7009 sends first.
-    package init(loop: EventLoop, address: String, greeting: String) throws(LoopError) {
+    /// - Parameters:
+    ///   - greeting: the line that port 7009 sends first.
+    ///   - resetsWhenKilled: whether the death of this process resets its connections. Without it the kernel ends them
+    ///     cleanly, and then nobody can tell a cut answer from a whole one.
+    package init(
+        loop: EventLoop,
+        address: String,
+        greeting: String,
+        resetsWhenKilled: Bool = false
+    ) throws(LoopError) {
         self.loop = loop
+        self.resetsWhenKilled = resetsWhenKilled
         self.greeting = greeting
         pattern = Pattern(pool: loop.pool)
         scratch = BufferBox(loop.pool.take(BufferPool.largestCapacityBytes))
@@ -38,7 +49,8 @@ package final class PodServer {
         try listen(address, 7007) { NeverReadingConnection(pod: $0) }
         try listen(address, 7008) { WaitConnection(pod: $0) }
         try listen(address, 7009) { GreetingConnection(pod: $0) }
-        try listen(address, 7010) { EchoConnection(pod: $0) }
+        try listen(address, 7010) { PlacedSourceConnection(pod: $0) }
+        try listen(address, 7011) { EchoConnection(pod: $0) }
         try listen(address, 8080) { WebConnection(pod: $0) }
     }
 
@@ -50,7 +62,11 @@ package final class PodServer {
         guard let socketAddress = SocketAddress(ip: address, port: port) else {
             throw LoopError(code: LoopError.addressNotAvailable, attempt: "listen on \(address)")
         }
-        let listener = try Listener(loop: loop, address: socketAddress) { [unowned self] listener in
+        let listener = try Listener(
+            loop: loop,
+            address: socketAddress,
+            resetsOnClose: resetsWhenKilled
+        ) { [unowned self] listener in
             let connection = make(self)
             openConnections += 1
             do throws(LoopError) {

@@ -88,6 +88,57 @@ import Testing
         try scene.finish()
     }
 
+    @Test func `a reset behind bytes that were not read yet is no end`() throws {
+        let scene = try LoopScene()
+        do {
+            let (client, server) = try scene.connectedPair()
+            server.send(Array("half of it".utf8))
+            server.closeWithReset()
+            // Both are there when it begins to read.
+            client.startReading()
+            try scene.run { client.end != nil }
+            #expect(client.receivedBytes == Array("half of it".utf8))
+            #expect(client.end == .failed(LoopError(code: LoopError.connectionReset, attempt: "read")))
+            client.close()
+        }
+        try scene.finish()
+    }
+
+    @Test func `a reset that a write was told of is no end for the reader`() throws {
+        let scene = try LoopScene()
+        do {
+            let (client, server) = try scene.connectedPair()
+            server.closeWithReset()
+            client.send([1])
+            #expect(
+                client.outputError == LoopError(code: LoopError.connectionReset, attempt: "write")
+            )
+            client.startReading()
+            try scene.run { client.end != nil }
+            #expect(client.end == .failed(LoopError(code: LoopError.connectionReset, attempt: "read")))
+            client.close()
+        }
+        try scene.finish()
+    }
+
+    @Test func `an end is one though a reset has come behind it`() throws {
+        let scene = try LoopScene()
+        do {
+            let (client, server) = try scene.connectedPair()
+            server.send(Array("all of it".utf8))
+            server.close()
+            // Nobody is there for this any more, which the kernel answers by a reset.
+            client.send([1])
+            try scene.run { client.isGone }
+            client.startReading()
+            try scene.run { client.end != nil }
+            #expect(client.receivedBytes == Array("all of it".utf8))
+            #expect(client.end == .ended)
+            client.close()
+        }
+        try scene.finish()
+    }
+
     @Test func `a listener can have every close look like a reset, unless the connection says otherwise`()
         throws
     {

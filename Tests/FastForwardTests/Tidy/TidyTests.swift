@@ -8,7 +8,7 @@ import Testing
     /// Folders that hold no text of ours: what is built, and bytes recorded or generated.
     private static let passedOver: Set<String> = [
         "Tests/FastForwardTests/Vectors", "Tests/Fuzzing/Corpus", "Tests/Fuzzing/Regressions",
-        "benchmarks/results",
+        "benchmarks/results", "Tests/Soak/results",
         "demo",
     ]
     private static let textNames: Set<String> = [

@@ -33,4 +33,14 @@ import Testing
         policy.lost(after: ReconnectPolicy.steadySpan, at: start, random: .max)
         #expect(pause(policy) == ReconnectPolicy.shortest)
     }
+
+    @Test func `tunnels that are lost together make one pause`() {
+        var policy = ReconnectPolicy()
+        for _ in 0..<16 { policy.lost(after: .milliseconds(50), at: start, random: .max) }
+        #expect(pause(policy) == ReconnectPolicy.shortest)
+        // The next one is lost after an attempt could be made.
+        let later = start + ReconnectPolicy.shortest
+        policy.lost(after: .milliseconds(50), at: later, random: .max)
+        #expect(policy.nextAttempt.map { $0 - later } == .milliseconds(200))
+    }
 }

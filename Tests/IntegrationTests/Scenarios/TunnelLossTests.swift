@@ -59,8 +59,39 @@ extension Integration {
             }
         }
 
-        @Test func `a network that is gone without a word is noticed`() throws {
-            try Scenario.run(.goPeer(.containerd), within: .seconds(60)) { scenario in
+        /// What gathers of uploads is written while a client is asked where its next bytes go: a write that fails then must
+        /// not end the tunnel, and with it this client, at once.
+        @Test(arguments: [ClusterKind.goPeer(.ideal), .goPeer(.containerd).by(.channels)])
+        func `it can be lost in the middle of uploads`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7003, 7000)
+                for _ in 1...20 {
+                    let before = try forward.process.bytesRead()
+                    let load = try scenario.startLoad(
+                        "counted-sink",
+                        on: forward[7003],
+                        "--connections",
+                        "8",
+                        "--bytes",
+                        "\(1 << 40)",
+                        "--chunk",
+                        "262144"
+                    )
+                    try scenario.poll(for: "uploads") {
+                        try forward.process.bytesRead() - before > 4 << 20
+                    }
+                    try scenario.cluster.cutTunnels()
+                    let report = try load.report()
+                    #expect(report.counts == ["reset": 8], "\(report)")
+                }
+                let echo = try scenario.load("echo", on: forward[7000], "--connections", "4")
+                #expect(echo.counts == ["complete": 4], "\(echo)")
+            }
+        }
+
+        @Test(arguments: [ClusterKind.goPeer(.containerd), .goPeer(.containerd).by(.channels)])
+        func `a network that is gone without a word is noticed`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7000)
                 let client = try scenario.connect(to: forward[7000])
                 try client.send("before")

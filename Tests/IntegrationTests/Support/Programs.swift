@@ -29,7 +29,7 @@ enum Programs {
     static let ffwd = directory.appendingPathComponent("ffwd").path
     static let miniCluster = directory.appendingPathComponent("minicluster").path
 
-    /// A program of `Tests/Peers`, built now if it is not there.
+    /// A program of `Tests/Peers`, or the soak of `Tests/Soak`, built now if it is not there.
     static func peer(_ name: String) throws -> String {
         let (path, failure) = peers
         if let failure { try missing(failure) }
@@ -47,19 +47,20 @@ enum Programs {
 
     private static let peers: (path: String, failure: String?) = {
         let path = root.appendingPathComponent(".build/peers").path
-        let programs = ["apiserver", "client", "pod"].map { "\(path)/ffwd-\($0)" }
+        let programs = ["apiserver", "client", "pod", "soak"].map { "\(path)/ffwd-\($0)" }
         if programs.allSatisfy({ FileManager.default.isExecutableFile(atPath: $0) }) { return (path, nil) }
         guard found("go") != nil else { return (path, "go is not installed: Tests/Peers cannot be built") }
         do {
-            let script = root.appendingPathComponent("Tests/Peers/build.sh").path
-            let build = try Subprocess([script, path])
-            defer { build.kill() }
-            guard try build.waitForExit(until: Deadline(in: .seconds(120))) == .status(0) else {
-                return (path, "Tests/Peers/build.sh failed: \(build.transcript)")
+            for script in ["Tests/Peers/build.sh", "Tests/Soak/build.sh"] {
+                let build = try Subprocess([root.appendingPathComponent(script).path, path])
+                defer { build.kill() }
+                guard try build.waitForExit(until: Deadline(in: .seconds(120))) == .status(0) else {
+                    return (path, "\(script) failed: \(build.transcript)")
+                }
             }
             return (path, nil)
         } catch {
-            return (path, "Tests/Peers/build.sh: \(error)")
+            return (path, "the peers could not be built: \(error)")
         }
     }()
 

@@ -10,8 +10,8 @@ import (
 // adminHandler serves the switches of the tests, in plain HTTP on loopback.
 //
 //	GET  /admin/stats                          counts, as JSON
-//	POST /admin/cut?how=fin|rst                ends every tunnel and WebSocket in the middle of a frame
-//	POST /admin/blackhole                      loses all that comes for the tunnels and WebSockets of now
+//	POST /admin/cut?how=fin|rst&count=N        ends tunnels and WebSockets in the middle of a frame: N, or all
+//	POST /admin/blackhole?count=N              loses all that comes for tunnels and WebSockets of now: N, or all
 //	POST /admin/freeze?what=tunnels|api|all    answers nothing any more, closes nothing
 //	POST /admin/hold?count=N                   lets the next N upgrades wait
 //	POST /admin/thaw                           goes on
@@ -30,7 +30,7 @@ func adminHandler(s *state) http.Handler {
 		})
 	})
 	mux.HandleFunc("/admin/cut", onPost(func(response http.ResponseWriter, request *http.Request) {
-		tunnels := s.open()
+		tunnels := some(s.open(), request)
 		done := make(chan struct{})
 		for _, t := range tunnels {
 			go func(t cuttable) {
@@ -44,7 +44,7 @@ func adminHandler(s *state) http.Handler {
 		writeJSON(response, http.StatusOK, object{"cut": len(tunnels)})
 	}))
 	mux.HandleFunc("/admin/blackhole", onPost(func(response http.ResponseWriter, request *http.Request) {
-		tunnels := s.open()
+		tunnels := some(s.open(), request)
 		for _, t := range tunnels {
 			t.blackhole()
 		}
@@ -81,6 +81,15 @@ func adminHandler(s *state) http.Handler {
 		fmt.Fprintln(response, "spoiled")
 	}))
 	return mux
+}
+
+// some are as many as the request asks for, any of them; without a count all.
+func some(tunnels []cuttable, request *http.Request) []cuttable {
+	count, err := strconv.Atoi(request.URL.Query().Get("count"))
+	if err != nil || count < 0 || count > len(tunnels) {
+		return tunnels
+	}
+	return tunnels[:count]
 }
 
 func onPost(handler http.HandlerFunc) http.HandlerFunc {

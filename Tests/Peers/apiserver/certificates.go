@@ -17,14 +17,38 @@ import (
 	"time"
 )
 
-// authority is a certificate authority made for one run.
+// authority is a certificate authority made for one directory.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 	serial      int64
 }
 
-func newAuthority() (*authority, error) {
+// openAuthority takes up the authority of an earlier server in the directory, as a server does that is restarted, or
+// makes one and leaves it there.
+func openAuthority(directory string) (*authority, error) {
+	path := filepath.Join(directory, "authority")
+	text, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return newAuthority(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	certificate, rest := pem.Decode(text)
+	key, _ := pem.Decode(rest)
+	if certificate == nil || key == nil {
+		return nil, fmt.Errorf("%s holds no certificate and key", path)
+	}
+	a := &authority{serial: time.Now().UnixNano()}
+	if a.certificate, err = x509.ParseCertificate(certificate.Bytes); err != nil {
+		return nil, err
+	}
+	a.key, err = x509.ParseECPrivateKey(key.Bytes)
+	return a, err
+}
+
+func newAuthority(path string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -46,11 +70,17 @@ func newAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &authority{certificate: certificate, key: key, serial: 1}, nil
+	encodedKey, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: encoded}),
+		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: encodedKey})...)
+	return &authority{certificate: certificate, key: key, serial: 1}, os.WriteFile(path, text, 0o600)
 }
 
-// issue makes a certificate and its key, both in PEM.
-func (a *authority) issue(subject pkix.Name, usage x509.ExtKeyUsage) (certificate, key []byte, err error) {
+// issue makes a certificate and its key, both in PEM; a server's is for loopback and for its address.
+func (a *authority) issue(subject pkix.Name, usage x509.ExtKeyUsage, address string) (certificate, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -67,6 +97,9 @@ func (a *authority) issue(subject pkix.Name, usage x509.ExtKeyUsage) (certificat
 	if usage == x509.ExtKeyUsageServerAuth {
 		template.DNSNames = []string{"localhost", "kubernetes", "kubernetes.default.svc"}
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+		if ip := net.ParseIP(address); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		}
 	}
 	encoded, err := x509.CreateCertificate(rand.Reader, template, a.certificate, private.Public(), a.key)
 	if err != nil {
@@ -81,8 +114,8 @@ func (a *authority) issue(subject pkix.Name, usage x509.ExtKeyUsage) (certificat
 }
 
 // serverTLS is what the API server speaks: a client certificate is asked for, and a token will do as well.
-func serverTLS(a *authority, cipher string) (*tls.Config, error) {
-	certificate, key, err := a.issue(pkix.Name{CommonName: "kube-apiserver"}, x509.ExtKeyUsageServerAuth)
+func serverTLS(a *authority, address, cipher string) (*tls.Config, error) {
+	certificate, key, err := a.issue(pkix.Name{CommonName: "kube-apiserver"}, x509.ExtKeyUsageServerAuth, address)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +157,7 @@ const (
 // writeKubeconfigs writes a kubeconfig for each kind of credential.
 func writeKubeconfigs(directory, url string, a *authority) error {
 	certificate, key, err := a.issue(
-		pkix.Name{CommonName: "certificate-all", Organization: []string{"system:masters"}}, x509.ExtKeyUsageClientAuth)
+		pkix.Name{CommonName: "certificate-all", Organization: []string{"system:masters"}}, x509.ExtKeyUsageClientAuth, "")
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func (c *channels) cut(reset bool) {
 	closeUnderTLS(c.socket.UnderlyingConn(), reset)
 }
 
-func (c *channels) blackhole() { dropAll(c.socket.UnderlyingConn()) }
+func (c *channels) blackhole() { silence(c.socket.UnderlyingConn(), &c.writing) }
 
 func (c *channels) send(channel byte, payload []byte) error {
 	c.writing.Lock()

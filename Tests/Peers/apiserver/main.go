@@ -28,7 +28,8 @@ func main() {
 	log.SetPrefix("apiserver: ")
 
 	directory := flag.String("dir", "", "directory for kubeconfig files (required)")
-	port := flag.Int("port", 0, "port of the API server on 127.0.0.1; 0 takes a free one")
+	address := flag.String("address", "127.0.0.1", "address of the API server")
+	port := flag.Int("port", 0, "port of the API server; 0 takes a free one")
 	runtimeName := flag.String("runtime", "containerd-1.6", "how connections end: "+strings.Join(runtimeNames(), ", "))
 	podAddress := flag.String("pod-address", "127.0.0.1", "address where the process of pod demo listens")
 	pods := podList{}
@@ -49,7 +50,7 @@ func main() {
 		containerScheme = "ideal"
 	}
 
-	if err := run(*directory, *port, newRuntime, pods, *cipher, *ways, refusals); err != nil {
+	if err := run(*directory, *address, *port, newRuntime, pods, *cipher, *ways, refusals); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -78,19 +79,19 @@ func (pods podList) names() []string {
 	return names
 }
 
-func run(directory string, port int, runtime portForwarder, pods podList, cipher, ways string, refusals refusals) error {
+func run(directory, address string, port int, runtime portForwarder, pods podList, cipher, ways string, refusals refusals) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
-	authority, err := newAuthority()
+	authority, err := openAuthority(directory)
 	if err != nil {
 		return err
 	}
-	settings, err := serverTLS(authority, cipher)
+	settings, err := serverTLS(authority, address, cipher)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", address, port))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/gorilla/websocket"
 )
@@ -112,10 +113,22 @@ func (t *tunnel) abort() {
 	t.close()
 }
 
-func (t *tunnel) blackhole() { dropAll(t.client) }
+func (t *tunnel) blackhole() { silence(t.client, &t.writing) }
 
-// dropAll makes the kernel lose all that comes for the TCP connection that carries client, before TCP sees it: to the
-// other side it is as if the network were gone.
+// silence loses what comes for client from now on, and ends the server's own sending for good: who writes is kept waiting.
+func silence(client net.Conn, writing *sync.Mutex) {
+	if writing.TryLock() {
+		dropAll(client)
+		return
+	}
+	go func() {
+		writing.Lock()
+		dropAll(client)
+	}()
+}
+
+// dropAll makes the kernel lose all that comes for the TCP connection that carries client, before TCP sees it, and ask
+// nothing by itself: to the other side it is as if the network were gone.
 func dropAll(client net.Conn) {
 	if secure, ok := client.(*tls.Conn); ok {
 		client = secure.NetConn()
@@ -124,13 +137,26 @@ func dropAll(client net.Conn) {
 	if !ok {
 		return
 	}
+	connection.SetKeepAlive(false)
 	raw, err := connection.SyscallConn()
 	if err != nil {
 		return
 	}
+	// What is still on its way would be sent again and again.
+	for patience := time.Now().Add(cutPatience); time.Now().Before(patience) && unacknowledged(raw) > 0; {
+		time.Sleep(time.Millisecond)
+	}
 	raw.Control(func(descriptor uintptr) {
 		syscall.AttachLsf(int(descriptor), []syscall.SockFilter{{Code: syscall.BPF_RET | syscall.BPF_K, K: 0}})
 	})
+}
+
+// unacknowledged counts the bytes that the other side's kernel has not acknowledged.
+func unacknowledged(raw syscall.RawConn) (count int32) {
+	raw.Control(func(descriptor uintptr) {
+		syscall.Syscall(syscall.SYS_IOCTL, descriptor, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&count)))
+	})
+	return count
 }
 
 // closeUnderTLS closes the TCP connection that carries client.

@@ -162,6 +162,11 @@ func source(s *session) error {
 	if err := s.sendCount(s.load.bytes); err != nil {
 		return err
 	}
+	if s.load.halfClose {
+		if err := s.CloseWrite(); err != nil {
+			return err
+		}
+	}
 	if err := s.receive(0, s.load.bytes, isPattern); err != nil {
 		return err
 	}
@@ -313,6 +318,16 @@ func stallReader(s *session) error {
 		return err
 	}
 	return s.expectEnd()
+}
+
+// sendAndGo closes behind its last byte and waits for nothing: whether all arrived only the pod can tell.
+func sendAndGo(s *session) error { return s.send(0, s.load.bytes) }
+
+func sendAndReset(s *session) error {
+	if err := s.send(0, s.load.bytes); err != nil {
+		return err
+	}
+	return s.SetLinger(0)
 }
 
 func abandon(s *session) error {

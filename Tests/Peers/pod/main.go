@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -37,6 +38,7 @@ func makePattern() []byte {
 func main() {
 	address := flag.String("address", "127.0.0.1", "address to listen on")
 	greeting := flag.String("greeting", "hello from demo", "line that port 7009 sends first")
+	resets := flag.Bool("reset-when-killed", false, "let connections be reset by the death of this process, not ended")
 	flag.Parse()
 	if flag.NArg() != 0 {
 		flag.Usage()
@@ -53,6 +55,7 @@ func main() {
 		7006: closeSendingSide,
 		7007: neverRead,
 		7008: wait,
+		7010: placedSource,
 		7009: func(connection *net.TCPConn) {
 			if _, err := fmt.Fprintf(connection, "%s\n", *greeting); err == nil {
 				echo(connection)
@@ -60,7 +63,7 @@ func main() {
 		},
 	}
 	for port, behave := range behaviours {
-		go serve(listen(*address, port), behave)
+		go serve(listen(*address, port), behave, *resets)
 	}
 	go func() { fail(http.Serve(listen(*address, 8080), web())) }()
 
@@ -84,7 +87,10 @@ func listen(address string, port int) *net.TCPListener {
 }
 
 // serve hands each connection to a behaviour and closes it when the behaviour returns.
-func serve(listener *net.TCPListener, behave func(*net.TCPConn)) {
+//
+// A process that is killed has its connections ended by the kernel, cleanly: nobody can tell a cut answer from a whole
+// one then. With resetsWhenKilled they are reset.
+func serve(listener *net.TCPListener, behave func(*net.TCPConn), resetsWhenKilled bool) {
 	for {
 		connection, err := listener.AcceptTCP()
 		if err != nil {
@@ -94,7 +100,13 @@ func serve(listener *net.TCPListener, behave func(*net.TCPConn)) {
 		}
 		go func() {
 			defer connection.Close()
+			if !resetsWhenKilled {
+				behave(connection)
+				return
+			}
+			connection.SetLinger(0)
 			behave(connection)
+			connection.SetLinger(-1)
 		}()
 	}
 }
@@ -135,17 +147,30 @@ func source(connection *net.TCPConn) {
 	if err != nil {
 		return
 	}
-	writePattern(connection, count)
+	writePattern(connection, 0, count)
 }
 
-// writePattern writes the first count bytes of the endless pattern.
-func writePattern(destination io.Writer, count uint64) {
+// placedSource is told where in the pattern to begin, so that no two connections need get the same bytes.
+func placedSource(connection *net.TCPConn) {
+	place, err := readCount(connection)
+	if err != nil {
+		return
+	}
+	count, err := readCount(connection)
+	if err != nil {
+		return
+	}
+	writePattern(connection, place%patternPeriodBytes, count)
+}
+
+// writePattern writes count bytes of the endless pattern, from a place in it on.
+func writePattern(destination io.Writer, place, count uint64) {
 	for sent := uint64(0); sent < count; {
 		n := count - sent
 		if n > patternPeriodBytes {
 			n = patternPeriodBytes
 		}
-		at := sent % patternPeriodBytes
+		at := (place + sent) % patternPeriodBytes
 		if _, err := destination.Write(pattern[at : at+n]); err != nil {
 			return
 		}
@@ -172,8 +197,29 @@ func discard(source io.Reader, limit uint64) uint64 {
 	return taken
 }
 
+// sinkBytes are what all sinks have read so far, sinksOpen how many of them there are, and sinksEnded how many have come
+// to an end that was no reset.
+var sinkBytes, sinksOpen, sinksEnded atomic.Int64
+
 func sink(connection *net.TCPConn) {
-	writeCount(connection, discard(connection, 1<<63))
+	sinksOpen.Add(1)
+	defer sinksOpen.Add(-1)
+	taken := uint64(0)
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	for {
+		n, err := connection.Read(*buffer)
+		taken += uint64(n)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return
+		}
+	}
+	sinkBytes.Add(int64(taken))
+	sinksEnded.Add(1)
+	writeCount(connection, taken)
 }
 
 func countedSink(connection *net.TCPConn) {
@@ -201,6 +247,7 @@ func resetAfterData(connection *net.TCPConn) {
 	// The bytes have to reach the other side before the reset, which would discard them.
 	time.Sleep(100 * time.Millisecond)
 	connection.SetLinger(0)
+	connection.Close()
 }
 
 func closeSendingSide(connection *net.TCPConn) {
@@ -243,7 +290,10 @@ func web() http.Handler {
 		}
 		response.Header().Set("Content-Type", "application/octet-stream")
 		response.Header().Set("Content-Length", strconv.FormatUint(count, 10))
-		writePattern(response, count)
+		writePattern(response, 0, count)
+	})
+	mux.HandleFunc("/counts", func(response http.ResponseWriter, request *http.Request) {
+		fmt.Fprintf(response, "%d bytes, %d open, %d ended\n", sinkBytes.Load(), sinksOpen.Load(), sinksEnded.Load())
 	})
 	mux.HandleFunc("/upload", func(response http.ResponseWriter, request *http.Request) {
 		fmt.Fprintf(response, "%d\n", discard(request.Body, 1<<63))

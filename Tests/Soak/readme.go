@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// The part of README.md that is made of a result file; the first line names the file.
+var readmePart = regexp.MustCompile(`(?s)<!-- soak of (\S+) -->\n.*?<!-- end of soak -->\n`)
+
+// readme makes README's part of a run.
+func (r *results) readme(path string) string {
+	s := r.sums()
+	var out strings.Builder
+	fmt.Fprintf(&out, "<!-- soak of %s -->\n", path)
+	fmt.Fprintf(&out, "Under faults for %.0f minutes (`make soak`: servers killed and stopped, tunnels cut and black-holed, pods rolled and killed, "+
+		"links down;\n[the whole report](%s)):\n\n",
+		r.Minutes, strings.TrimSuffix(path, ".json")+".md")
+	rows := [][2]string{
+		{"`ffwd` processes, faults, kinds of faults", fmt.Sprintf("%d, %d, %d", s.forwards, s.faults, s.kinds)},
+		{"connections, each byte compared", fmt.Sprintf("%d, %.1f GiB", s.endings.total(), gib(s.bytes))},
+		{"wrong bytes / cut answers with a clean end / hung / listener closed",
+			fmt.Sprintf("%d / %d / %d / %d", s.endings[wrong], s.endings[truncated], s.endings[hung], s.endings[refused])},
+		{"reset, by a fault / without one", fmt.Sprintf("%d / %d", s.endings[reset]-s.unexplained, s.unexplained)},
+		{"all forwards carry again after a fault, median / at most",
+			fmt.Sprintf("%.2f / %.1f s", quantile(s.heal, 0.5), quantile(s.heal, 1))},
+	}
+	out.WriteString("| | |\n|---|---|\n")
+	for _, row := range rows {
+		fmt.Fprintf(&out, "| %s | %s |\n", row[0], row[1])
+	}
+	out.WriteString("<!-- end of soak -->\n")
+	return out.String()
+}
+
+// readmeStep rewrites README's part of a result file (`same`: of the one that it names), or only checks it (`check`).
+func (o options) readmeStep() error {
+	page := filepath.Join(o.root, "README.md")
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	found := readmePart.FindSubmatchIndex(text)
+	if found == nil {
+		return fmt.Errorf("README.md has no lines between <!-- soak of FILE --> and <!-- end of soak -->")
+	}
+	path := string(text[found[2]:found[3]])
+	if o.readme != "check" && o.readme != "same" {
+		full, err := filepath.Abs(o.readme)
+		if err != nil {
+			return err
+		}
+		if path, err = filepath.Rel(o.root, full); err != nil || strings.HasPrefix(path, "..") {
+			return fmt.Errorf("%s is no file of the project", o.readme)
+		}
+	}
+	r, err := loadResults(filepath.Join(o.root, path))
+	if err != nil {
+		return err
+	}
+	part := r.readme(path)
+	if o.readme == "check" {
+		if part != string(text[found[0]:found[1]]) {
+			return fmt.Errorf("README.md is not in step with %s: Tests/Soak/run --readme same", path)
+		}
+		return nil
+	}
+	return os.WriteFile(page, []byte(string(text[:found[0]])+part+string(text[found[1]:])), 0o644)
+}
