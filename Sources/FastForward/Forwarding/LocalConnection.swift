@@ -212,12 +212,6 @@ final class LocalConnection: Transport {
             clientGone()
             return
         }
-        // libuv tells of a reset that comes right behind bytes as of an end (1.44.2, `uv__stream_io`), and what was cut off
-        // must not look whole to the pod.
-        if fromPod == .open || fromPod == .ending, isGone {
-            clientGone()
-            return
-        }
         hasClientEnded = true
         clientEnded()
         switch fromPod {

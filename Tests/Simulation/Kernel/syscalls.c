@@ -40,6 +40,12 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t size) {
 int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict size) {
     simulated_socket *socket = socket_of(fd);
     if (!socket) return (int)syscall(SYS_getsockopt, fd, level, name, value, size);
+    if (level == SOL_SOCKET && name == SO_ERROR && *size >= sizeof(int)) {
+        // Told once, as the kernel does.
+        *(int *)value = socket->error;
+        socket->error = 0;
+        return 0;
+    }
     if (level != IPPROTO_TCP || name != TCP_INFO || *size < sizeof(struct tcp_info)) return result(-ENOPROTOOPT);
     struct tcp_info *info = value;
     memset(info, 0, sizeof *info);
