@@ -106,6 +106,12 @@ final class ChannelSet {
         opened(number)
     }
 
+    /// Takes note that the network of this host has changed.
+    func networkChanged() {
+        // Some may end by it.
+        for connection in Array(connections.values) { connection.networkChanged() }
+    }
+
     private func giveUp(_ local: LocalConnection) {
         if let port = local.port { reportFailure(port.local, local.remotePort, .noTunnel) }
         local.fail()

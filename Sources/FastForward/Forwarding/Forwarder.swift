@@ -74,6 +74,7 @@ package final class Forwarder {
     private var startError: UpstreamError?
     private var listeners: [ForwardedListener] = []
     private var gate: AcceptGate?
+    private var networkWatch: NetworkWatch?
     private var isDraining = false
     private var acceptedCount = 0
     private var failures: [String: Int] = [:]
@@ -228,6 +229,10 @@ package final class Forwarder {
             fail(.nothingToListenOn(ports))
             return
         }
+        // Where nothing tells of the network, a dead one is noticed by its silence.
+        if request.reconnects {
+            networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
+        }
         let openCount = ProcessLimits.openFileCount()
         gate = AcceptGate(
             descriptorsMax: request.descriptorsMax,
@@ -332,6 +337,11 @@ package final class Forwarder {
     }
 
     /// What the kubeconfig says now, where that is something else than before.
+    private func networkChanged() {
+        let isHastened = pods?.networkChanged() ?? false
+        tell(.networkChanged(endsPause: isHastened))
+    }
+
     private func renewedEndpoint() -> UpstreamEndpoint? {
         guard let access = request.reloadedAccess?(), access != request.access else { return nil }
         do throws(TLSError) {
@@ -411,6 +421,8 @@ package final class Forwarder {
         search?.cancel()
         search = nil
         for listener in listeners { listener.close() }
+        networkWatch?.close()
+        networkWatch = nil
         pods?.close()
         departures.close()
         heldEnds.close()

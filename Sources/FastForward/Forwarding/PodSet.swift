@@ -370,6 +370,16 @@ final class PodSet {
         member.asideUntil = now + TimeSpan(nanoseconds: span)
     }
 
+    /// Takes note that the network of this host has changed.
+    ///
+    /// - Returns: whether a pause before a tunnel's next attempt was cut short.
+    func networkChanged() -> Bool {
+        guard !isClosed else { return false }
+        podWatch?.networkChanged()
+        sliceWatch?.networkChanged()
+        return members.reduce(false) { $1.tunnels.networkChanged() || $0 }
+    }
+
     /// Closes every tunnel; their connections are reset.
     func close() {
         isClosed = true

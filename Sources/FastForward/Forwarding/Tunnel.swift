@@ -142,6 +142,8 @@ package final class Tunnel: Carrier, TurnWork {
         scheduleTurn()
     }
 
+    package override func upstreamDoubted() { doubt() }
+
     // MARK: Opening
 
     package override func upstreamOpened() {
