@@ -282,6 +282,7 @@ package final class Forwarder {
             holdsEnds: holdsEnds,
             mayAccept: { [weak self] in self?.mayAccept() ?? false },
             accepted: { [weak self] in self?.accepted($0) },
+            overflowed: { [weak self] in self?.handler(.queueFull(localPort: port.local, most: $0)) },
             closed: { [weak self] in self?.closed($0) }
         )
         var errors: [(address: SocketAddress, error: LoopError)] = []
@@ -336,12 +337,12 @@ package final class Forwarder {
         }
     }
 
-    /// What the kubeconfig says now, where that is something else than before.
     private func networkChanged() {
         let isHastened = pods?.networkChanged() ?? false
         tell(.networkChanged(endsPause: isHastened))
     }
 
+    /// What the kubeconfig says now, where that is something else than before.
     private func renewedEndpoint() -> UpstreamEndpoint? {
         guard let access = request.reloadedAccess?(), access != request.access else { return nil }
         do throws(TLSError) {
@@ -420,9 +421,9 @@ package final class Forwarder {
         isClosed = true
         search?.cancel()
         search = nil
-        for listener in listeners { listener.close() }
         networkWatch?.close()
         networkWatch = nil
+        for listener in listeners { listener.close() }
         pods?.close()
         departures.close()
         heldEnds.close()
