@@ -89,6 +89,22 @@ static inline void ffwd_die_by_signal(int number) {
     raise(number);
 }
 
+// Whether a program is text that does not name its interpreter (or nothing): execve(2) refuses it, and execvp(3) would
+// run it by /bin/sh. What else there is, the kernel knows best.
+static inline int ffwd_is_script_without_interpreter(const char *path) {
+    char head[128];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return 0;
+    ssize_t count = read(fd, head, sizeof head);
+    close(fd);
+    if (count < 0 || (count >= 2 && head[0] == '#' && head[1] == '!')) return 0;
+    if (count >= 4 && memcmp(head, "\177ELF", 4) == 0) return 0;
+    for (ssize_t index = 0; index < count && head[index] != '\n'; index++) {
+        if (head[index] == 0) return 0;
+    }
+    return 1;
+}
+
 static inline int ffwd_last_error(void) { return errno; }
 
 // Whether a write would not block: there is room, or an error that it would tell.

@@ -65,6 +65,7 @@ package final class Forwarder {
     private let handler: (ForwarderEvent) -> Void
     private let departures: Departures
     private let heldEnds: HeldEnds
+    private let budget: MemoryBudget
 
     private var endpoint: UpstreamEndpoint?
     private var search: TargetSearch?
@@ -89,6 +90,7 @@ package final class Forwarder {
         self.loop = loop
         self.request = request
         self.handler = handler
+        budget = MemoryBudget(pool: loop.pool, limits: request.limits)
         departures = Departures(loop: loop)
         heldEnds = HeldEnds(loop: loop, owners: SocketOwners(), timeout: request.halfCloseTimeout)
     }
@@ -134,6 +136,7 @@ package final class Forwarder {
                 loop: loop,
                 ways: request.ways,
                 limits: request.limits,
+                budget: budget,
                 hold: request.hold,
                 balance: request.balance,
                 endpoint: { [weak self] in self?.endpoint },
@@ -234,11 +237,14 @@ package final class Forwarder {
             networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
         }
         let openCount = ProcessLimits.openFileCount()
+        let usesChannels = pods?.usesChannels ?? false
         gate = AcceptGate(
             descriptorsMax: request.descriptorsMax,
             openDescriptors: openCount,
             tunnelsMax: request.limits.tunnels.most,
-            perConnection: pods?.usesChannels ?? false ? 2 : 1,
+            perConnection: usesChannels ? 2 : 1,
+            memoryConnectionsMax: usesChannels
+                ? budget.carriersMax(each: TunnelLimits.channelBytes) : nil,
             connectionsMax: request.connectionsMax
         )
         guard gate != nil else {

@@ -51,12 +51,14 @@ final class ObjectWatch<Object: FollowedObject> {
 
     private func list() {
         guard let endpoint = endpoint() else { return }
-        request = APIRequest(loop: loop, endpoint: endpoint, path: path(nil, endpoint.server)) { [weak self] result in
+        request = APIRequest(loop: loop, endpoint: endpoint, path: path(nil, endpoint.server)) {
+            [weak self] result in
             guard let self else { return }
             switch result {
             case .failure: self.perform(self.tracker.failed(status: nil))
             case .success(let answer):
-                guard answer.status == 200, let list = try? APIObjects.decode(ObjectList<Object>.self, from: answer.body)
+                guard answer.status == 200,
+                    let list = try? APIObjects.decode(ObjectList<Object>.self, from: answer.body)
                 else {
                     self.perform(self.tracker.failed(status: answer.status == 200 ? nil : answer.status))
                     return
@@ -71,7 +73,8 @@ final class ObjectWatch<Object: FollowedObject> {
 
     private func watch(from version: String) {
         guard let endpoint = endpoint() else { return }
-        let request = APIRequest(loop: loop, endpoint: endpoint, path: path(version, endpoint.server)) { [weak self] result in
+        let request = APIRequest(loop: loop, endpoint: endpoint, path: path(version, endpoint.server)) {
+            [weak self] result in
             guard let self else { return }
             if case .success(let answer) = result, answer.status != 200 {
                 self.perform(self.tracker.failed(status: answer.status))

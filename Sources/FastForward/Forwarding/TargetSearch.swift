@@ -195,7 +195,8 @@ final class TargetSearch {
         case nil: break
         case .list: list()
         case .watch(let resourceVersion): watch(from: resourceVersion)
-        case .found(let pod): finish(.success(Found(pod: pod, service: service, selector: selector, slices: slices)))
+        case .found(let pod):
+            finish(.success(Found(pod: pod, service: service, selector: selector, slices: slices)))
         case .failed(let error): finish(.failure(.noPod(error)))
         }
     }

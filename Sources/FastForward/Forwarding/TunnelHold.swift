@@ -7,7 +7,9 @@ extension Tunnel {
 
     /// Stops or goes on reading, as the clients' backlogs want it.
     func updateHold() {
-        _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: limits.fromPodMarks)
+        let marks = budget.isScarce ? TunnelLimits.scarceMarks : limits.fromPodMarks
+        _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: marks)
+        if fromPodGate.isPaused, clientBacklogBytes <= limits.fromPodMarks.lowBytes { watchScarcity() }
         let isHeldNow = holdingCount > 0 || fromPodGate.isPaused
         guard isHeldNow != isHeldUp else { return }
         isHeldUp = isHeldNow
@@ -22,8 +24,14 @@ extension Tunnel {
         }
     }
 
+    /// Looks again whether the tunnel must be held up: what made memory scarce may have been elsewhere.
+    private func watchScarcity() {
+        guard scarcityTimer?.deadline == nil, !isUpstreamClosed else { return }
+        if scarcityTimer == nil { scarcityTimer = LoopTimer(loop: loop) { self.updateHold() } }
+        scarcityTimer?.schedule(at: loop.now + MemoryBudget.scarcityLook)
+    }
+
     private func watchCulprits(from instant: Instant) {
-        // A tunnel of one client harms nobody.
         if culpritTimer == nil {
             culpritTimer = LoopTimer(loop: loop) { self.lookForCulprits() }
         }

@@ -67,6 +67,8 @@ package class UpstreamConnection: TransportOwner {
     package func upstreamProgressed() {}
     /// The server, or the network, may be gone.
     package func upstreamDoubted() {}
+    /// How much the next read may bring, in bytes.
+    package var upstreamReadBytesMax: Int { .max }
 
     /// The server's name and port, for messages.
     package final var serverText: String { endpoint.server.authority }
@@ -324,6 +326,7 @@ package class UpstreamConnection: TransportOwner {
     package final func prepareRead() -> BufferBox? {
         // What a session did not want (after an error) is nobody's.
         loop.receiveBox.buffer.clear()
+        link?.readBytesMax = upstreamReadBytesMax
         return loop.receiveBox
     }
 

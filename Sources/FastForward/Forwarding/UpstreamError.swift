@@ -23,6 +23,8 @@ package enum UpstreamError: Error, CustomStringConvertible {
     case ended(server: String, during: String)
     /// The server, or something on the way, ended the connection where an answer to the upgrade was due; nil: by a plain end.
     case unanswered(server: String, LoopError?)
+    /// The server, or something on the way, has left the upgrade without an answer for so long.
+    case hanging(server: String, for: TimeSpan)
     /// The server closed the tunnel and may have said why.
     case closed(server: String, code: UInt16?, reason: String)
     /// The credential cannot be had.
@@ -37,7 +39,7 @@ package enum UpstreamError: Error, CustomStringConvertible {
     package var isWayRefused: Bool {
         switch self {
         case .refused(let failure): !failure.isUnauthorized && !failure.isObjectMissing
-        case .handshake, .http, .unanswered: true
+        case .handshake, .http, .unanswered, .hanging: true
         case .network, .tls, .proxy, .tunnel, .timedOut, .silent, .addressGone, .ended, .closed, .credential,
             .answer:
             false
@@ -56,7 +58,7 @@ package enum UpstreamError: Error, CustomStringConvertible {
         case .network(let server, let error): "\(server): \(error)"
         case .tls(let server, let error): "\(server): \(error)"
         case .proxy, .http, .handshake, .refused, .tunnel, .timedOut, .silent, .addressGone, .ended,
-            .unanswered, .closed, .credential, .answer:
+            .unanswered, .hanging, .closed, .credential, .answer:
             description
         }
     }
@@ -90,6 +92,9 @@ package enum UpstreamError: Error, CustomStringConvertible {
         case .unanswered(let server, let error):
             "error: error upgrading connection: \(server) ended the connection without an answer"
                 + (error.map { ": \($0.reason)" } ?? "")
+                + " (is there a proxy in between that knows no upgrades?)"
+        case .hanging(let server, let span):
+            "error: error upgrading connection: \(server) gave no answer within \(span.text)"
                 + " (is there a proxy in between that knows no upgrades?)"
         case .closed(let server, let code, let reason):
             "\(server) closed the tunnel"

@@ -55,7 +55,9 @@ extension EndpointSlice: FollowedObject {
         // Go writes an empty list as null.
         let endpoints = try container.decodeIfPresent([Endpoint].self, forKey: .endpoints) ?? []
         self.endpoints = Array(endpoints.prefix(Self.endpointsMax))
-        ports = Array((try container.decodeIfPresent([Port].self, forKey: .ports) ?? []).prefix(Self.portsMax))
+        ports = Array(
+            (try container.decodeIfPresent([Port].self, forKey: .ports) ?? []).prefix(Self.portsMax)
+        )
     }
 }
 

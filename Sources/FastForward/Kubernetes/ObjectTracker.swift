@@ -83,7 +83,9 @@ package struct ObjectTracker<Object: FollowedObject>: Sendable {
         switch change {
         case .present(let object):
             version = object.resourceVersion ?? version
-            if byName.count < Object.followedMax || byName[object.name] != nil { byName[object.name] = object }
+            if byName.count < Object.followedMax || byName[object.name] != nil {
+                byName[object.name] = object
+            }
             return nil
         case .deleted(let object):
             version = object.resourceVersion ?? version

@@ -55,7 +55,9 @@ import Testing
         // Before a list has come, and where nobody keeps slices, the pods' own readiness counts.
         #expect(names(pods, EndpointTracker()) == ["a", "c"])
         #expect(names(pods, try slices()) == ["a", "c"])
-        let told = try slices(slice("s", endpoint("a", ready: "false"), endpoint("b"), endpoint("c", ready: nil)))
+        let told = try slices(
+            slice("s", endpoint("a", ready: "false"), endpoint("b"), endpoint("c", ready: nil))
+        )
         #expect(names(pods, told) == ["b", "c"])
         // Of a service that leads nowhere, there is an empty one.
         #expect(names(pods, try slices(slice("s"))) == [])
@@ -97,7 +99,9 @@ import Testing
         #expect(names(pods, tracker, named: true) == ["a"])
         #expect(TargetPods(pods, slices: tracker, areNamedBySlices: true).loss(of: "b", uid: "u") == nil)
         _ = tracker.changed(try change("MODIFIED", slice("s", endpoint("a"))))
-        #expect(TargetPods(pods, slices: tracker, areNamedBySlices: true).loss(of: "b", uid: "u") == .withdrawn)
+        #expect(
+            TargetPods(pods, slices: tracker, areNamedBySlices: true).loss(of: "b", uid: "u") == .withdrawn
+        )
         #expect(TargetPods(pods, slices: tracker).loss(of: "b", uid: "u") == nil)
     }
 

@@ -5,12 +5,12 @@ import Testing
 @Suite struct `Watching the network` {
     @Test func `sleep is what one clock has counted and the other has not`() {
         var gauge = SleepGauge(sleptMilliseconds: 7000)
-        #expect(!gauge.hasSlept(sleptMilliseconds: 7000))
+        #expect(gauge.hasSlept(sleptMilliseconds: 7000) == false)
         // Two clocks are not read at the same moment.
-        #expect(!gauge.hasSlept(sleptMilliseconds: 7003))
-        #expect(!gauge.hasSlept(sleptMilliseconds: 6999))
-        #expect(gauge.hasSlept(sleptMilliseconds: 67_000))
-        #expect(!gauge.hasSlept(sleptMilliseconds: 67_000))
+        #expect(gauge.hasSlept(sleptMilliseconds: 7003) == false)
+        #expect(gauge.hasSlept(sleptMilliseconds: 6999) == false)
+        #expect(gauge.hasSlept(sleptMilliseconds: 67_000) == true)
+        #expect(gauge.hasSlept(sleptMilliseconds: 67_000) == false)
     }
 
     @Test func `an address is this host's own, or not`() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension Integration {
@@ -5,7 +6,7 @@ extension Integration {
     @Suite struct `Changing the network` {
         @Test func `a pause before the next attempt ends with it`() throws {
             try Scenario.run(within: .seconds(60)) { scenario in
-                let network = try NetworkNamespace(in: scenario)
+                let network = try NetworkNamespace.make(in: scenario)
                 defer { network.end() }
                 let (cluster, url) = try network.startCluster()
                 let forward = try network.forward(7000, options: ["-v", "4"])
@@ -41,9 +42,11 @@ extension Integration {
             }
         }
 
-        @Test func `a tunnel whose address is gone is given up, and one whose address comes back is not`() throws {
+        @Test func `a tunnel whose address is gone is given up, and one whose address comes back is not`()
+            throws
+        {
             try Scenario.run(within: .seconds(60)) { scenario in
-                let network = try NetworkNamespace(in: scenario)
+                let network = try NetworkNamespace.make(in: scenario)
                 defer { network.end() }
                 _ = try network.startCluster()
                 let forward = try network.forward(7000, options: ["-v", "4"])
@@ -92,9 +95,11 @@ extension Integration {
         }
 
         @Test(arguments: [[], ["--max-connections", "2"]])
-        func `more clients at once than the queue holds are told of once, and served`(options: [String]) throws {
+        func `more clients at once than the queue holds are told of once, and served`(options: [String])
+            throws
+        {
             try Scenario.run(within: .seconds(60)) { scenario in
-                let network = try NetworkNamespace(in: scenario)
+                let network = try NetworkNamespace.make(in: scenario)
                 defer { network.end() }
                 try network.set("net.core.somaxconn", to: "8")
                 _ = try network.startCluster()
@@ -117,7 +122,7 @@ extension Integration {
 
         @Test func `without a local port left for the server, what to do is told`() throws {
             try Scenario.run(within: .seconds(60)) { scenario in
-                let network = try NetworkNamespace(in: scenario)
+                let network = try NetworkNamespace.make(in: scenario)
                 defer { network.end() }
                 _ = try network.startCluster()
                 let forward = try network.forward(7000, options: ["--transport", "channels"])

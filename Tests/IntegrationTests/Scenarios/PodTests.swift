@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension Integration {
@@ -77,7 +78,12 @@ extension Integration {
             let kind = ClusterKind.miniCluster(.ideal).with("--examples")
             try Scenario.run(kind, within: .seconds(40)) { scenario in
                 try create("unready&ready=0", in: scenario)
-                let forward = try forward("svc/eager", port: ":7", ["--balance", "round-robin"], in: scenario)
+                let forward = try forward(
+                    "svc/eager",
+                    port: ":7",
+                    ["--balance", "round-robin"],
+                    in: scenario
+                )
                 _ = try forward.process.errors.line(
                     beginningWith: "forwarding to pod/unready too",
                     until: scenario.deadline
@@ -94,7 +100,9 @@ extension Integration {
         }
 
         /// kubectl refuses it.
-        @Test func `of a service without a selector the pods are followed that its endpoint slices name`() throws {
+        @Test func `of a service without a selector the pods are followed that its endpoint slices name`()
+            throws
+        {
             let kind = ClusterKind.miniCluster(.ideal).with("--examples")
             try Scenario.run(kind, within: .seconds(40)) { scenario in
                 let forward = try forward("svc/adopted", port: ":echo", in: scenario)

@@ -9,16 +9,24 @@ final class NetworkNamespace {
     private let ip: String
     private let scenario: Scenario
 
-    init(in scenario: Scenario) throws {
-        guard geteuid() == 0 else { try Test.cancel("a network namespace needs root") }
+    private init(_ name: String, ip: String, in scenario: Scenario) {
+        self.name = name
+        self.ip = ip
         self.scenario = scenario
-        ip = try Programs.installed("ip")
-        name = "ffwd-test-\(UUID().uuidString.prefix(8))"
+    }
+
+    /// Makes one.
+    static func make(in scenario: Scenario) throws -> NetworkNamespace {
+        guard geteuid() == 0 else { try Test.cancel("a network namespace needs root") }
+        let ip = try Programs.installed("ip")
+        let name = "ffwd-test-\(UUID().uuidString.prefix(8))"
         let process = try scenario.start([ip, "netns", "add", name])
         guard try process.waitForExit(until: scenario.deadline) == .status(0) else {
             try Test.cancel("no network namespace can be made here: \(process.errors.text)")
         }
-        try ip("link", "set", "lo", "up")
+        let network = NetworkNamespace(name, ip: ip, in: scenario)
+        try network.ip("link", "set", "lo", "up")
+        return network
     }
 
     /// Takes the name away; the network itself goes with its last process.
