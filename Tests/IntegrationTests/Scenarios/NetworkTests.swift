@@ -26,7 +26,7 @@ extension Integration {
                     !forward.process.errors.text.contains("connection to pod restored")
                 {
                     number += 1
-                    try network.ip("link", "add", "change\(number)", "type", "dummy")
+                    try network.ip("link", "add", "change\(number)", "type", "veth", "peer", "name", "other\(number)")
                     _ = try forward.process.errors.line(
                         number: number,
                         containing: "the network has changed",
@@ -102,6 +102,8 @@ extension Integration {
                 let network = try NetworkNamespace.make(in: scenario)
                 defer { network.end() }
                 try network.set("net.core.somaxconn", to: "8")
+                // With cookies, what a client has sent into a full queue may be lost, and the kernel resets it.
+                try network.set("net.ipv4.tcp_syncookies", to: "0")
                 _ = try network.startCluster()
                 let forward = try network.forward(7000, options: options)
                 forward.process.send(signal: Self.stop)
@@ -126,10 +128,10 @@ extension Integration {
                 defer { network.end() }
                 _ = try network.startCluster()
                 let forward = try network.forward(7000, options: ["--transport", "channels"])
-                try network.set("net.ipv4.ip_local_port_range", to: "50000 50002")
+                try network.set("net.ipv4.ip_local_port_range", to: "50000 50001")
                 // As many as there are ports, for them and for their WebSockets.
-                let held = try network.startLoad("hold", on: forward[7000], "--connections", "3")
-                _ = try held.process.output.line(beginningWith: "held 3", until: scenario.deadline)
+                let held = try network.startLoad("hold", on: forward[7000], "--connections", "2")
+                _ = try held.process.output.line(beginningWith: "held 2", until: scenario.deadline)
                 // Its own family has ports left.
                 let late = try network.startLoad("echo", on: forward[7000], "--address", "::1").report()
                 #expect(late.counts == ["reset": 1], "\(late)")
@@ -140,7 +142,7 @@ extension Integration {
                 #expect(line.contains("net.ipv4.ip_local_port_range"), "\(line)")
                 held.process.closeInput()
                 let report = try held.report()
-                #expect(report.counts == ["complete": 3], "\(report)")
+                #expect(report.counts == ["complete": 2], "\(report)")
             }
         }
     }
