@@ -52,7 +52,7 @@ type subject struct {
 	Path string `json:"path"`
 	// verb stands in front of the pod.
 	verb []string
-	// IsSlow is for those that get less to do: an eighth, and three rounds.
+	// IsSlow is for those that get less to do: a sixteenth, and three rounds.
 	IsSlow bool `json:"isSlow,omitempty"`
 }
 
@@ -62,7 +62,7 @@ const roundsOfSlow = 3
 // share is what of an amount a subject gets to do.
 func (s subject) share(amount, least int) int {
 	if s.IsSlow {
-		return max(amount/8, least)
+		return max(amount/16, least)
 	}
 	return amount
 }

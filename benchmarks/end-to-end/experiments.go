@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // values are what one sample has brought, by the names that questions.go knows.
 type values map[string]float64
@@ -58,12 +61,16 @@ var frameSizes = []int{512, kibibyte, 32 * kibibyte, 256 * kibibyte}
 // amounts are how much is done in one sample.
 type amounts struct {
 	transferBytes, trips, messages, sequential, parallel int
+	// tripsBeside are round trips beside a download, which take a hundred times as long.
+	tripsBeside int
 	// held are the numbers of connections that are held open, standing the connections that all stop.
 	held     []int
 	standing int
 	// stalled are the numbers of connections that stop beside others, which do so many round trips each.
 	stalled        []int
 	bystanderTrips int
+	// isolatesAll has the others measured too, and connections that share tunnels with those that stop.
+	isolatesAll bool
 	// places are where the transfers are done, frameSizes those for which the share of the own program is looked at.
 	places     []string
 	frameSizes []int
@@ -73,17 +80,20 @@ var (
 	whole = amounts{
 		transferBytes: gibibyte / 2, trips: 3000, messages: 400, sequential: 1000, parallel: 4000,
 		held: []int{10_000, 19_000}, standing: 1000, stalled: []int{1, 8, 200}, bystanderTrips: 50,
+		tripsBeside: 300, isolatesAll: true,
 		places: []string{aes128, aes256}, frameSizes: frameSizes,
 	}
 	brief = amounts{
 		transferBytes: gibibyte / 8, trips: 1000, messages: 100, sequential: 200, parallel: 800,
 		held: []int{1000}, standing: 200, stalled: []int{8}, bystanderTrips: 20,
-		places: []string{aes128}, frameSizes: []int{kibibyte},
+		tripsBeside: 100,
+		places:      []string{aes128}, frameSizes: []int{kibibyte},
 	}
 )
 
 // experiments are all of them, in the order in which they are done.
 func experiments(a amounts, rounds int) (list []experiment) {
+	few := (rounds + 1) / 2 // for what hardly varies
 	add := func(place, id string, sample procedure, subjects ...string) {
 		list = append(list, experiment{id: id, rounds: rounds, sample: sample, place: place, subjects: subjects})
 	}
@@ -105,8 +115,9 @@ func experiments(a amounts, rounds int) (list []experiment) {
 		add(aes128, fmt.Sprintf("echo-%d", bytes), latency(bytes, a.trips), everyone...)
 	}
 	for _, bytes := range []int{1, kibibyte} {
-		add(aes128, fmt.Sprintf("beside-%d", bytes), beside(bytes, a.trips/3))
+		add(aes128, fmt.Sprintf("beside-%d", bytes), beside(bytes, a.tripsBeside))
 	}
+	add(aes128, "fair", fair(a.bystanderTrips/5))
 	add(aes128, "connections-1", connections(a.sequential, 1), everyone...)
 	add(aes128, "connections-64", connections(a.parallel, 64), everyone...)
 	add(farAway, "far", connections(50, 1))
@@ -121,12 +132,19 @@ func experiments(a amounts, rounds int) (list []experiment) {
 		}
 		add(aes128, "share-up", share(up(1, shareBytes(256*kibibyte), 256*kibibyte)), "ffwd", "yardstick", "before")
 		add(aes128, "share-messages", share(messages(64, kibibyte, whole.messages)), "ffwd", "yardstick", "before")
+		for i := range list {
+			if strings.HasPrefix(list[i].id, "share-") {
+				list[i].rounds = few
+			}
+		}
 	}
-	few := (rounds + 1) / 2 // for what hardly varies
 	isolation(a, func(place, id string, sample procedure, subjects ...string) {
+		roundsOf := map[string]int{"kubectl": 1} // its others stop for good, each time
+		if strings.HasPrefix(id, "apart-") {
+			roundsOf["yardstick"] = 1
+		}
 		list = append(list, experiment{
-			id: id, rounds: few, sample: sample, place: place, subjects: subjects,
-			roundsOf: map[string]int{"kubectl": 1}, // its others stop for good, each time
+			id: id, rounds: few, sample: sample, place: place, subjects: subjects, roundsOf: roundsOf,
 		})
 	})
 	list = append(list,
@@ -135,7 +153,10 @@ func experiments(a amounts, rounds int) (list []experiment) {
 		experiment{id: "idle", rounds: few, sample: idle, subjects: everyone},
 		experiment{id: "size", rounds: 1, sample: size})
 	for i, count := range a.held {
-		e := experiment{id: heldID(count), rounds: few, sample: holding(count), subjects: everyone[:len(everyone)-1]} // kr8s has room for 100
+		e := experiment{
+			id: heldID(count), rounds: few, sample: holding(count), subjects: everyone[:len(everyone)-1], // kr8s has room for 100
+			roundsOf: map[string]int{"kubectl": 1},
+		}
 		if i > 0 {
 			e.rounds, e.subjects = 1, []string{"ffwd", "kubectl", "before"} // the yardstick's table ends at 16,384
 		}

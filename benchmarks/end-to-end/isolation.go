@@ -29,9 +29,9 @@ const (
 	bystanders     = 200
 	bystanderBytes = 64
 	// patience is how long they may take: with some forwarders they stop for good.
-	patience = 3 * time.Second
+	patience = 2 * time.Second
 	// quietMax is how long a forwarder may go on filling buffers until the others really stand.
-	quietMax = 2 * time.Second
+	quietMax = 1500 * time.Millisecond
 	// standSpan is how long the others stand.
 	standSpan = patience + quietMax
 	// standMax bounds a standstill with all that comes after it.
@@ -171,20 +171,30 @@ func farBusy(stalled, total int) procedure {
 	}
 }
 
-// isolation are the experiments of keeping connections apart; the yardstick, with its one tunnel, is none of it.
+// isolation are the experiments of keeping connections apart; the yardstick shows what happens without acknowledgements.
 func isolation(a amounts, add func(place, id string, sample procedure, subjects ...string)) {
 	const each = 8 * kibibyte * kibibyte
+	subjects := []string{"ffwd", "before"}
+	if a.isolatesAll {
+		subjects = append(subjects, "kubectl")
+	}
 	for _, stalled := range a.stalled {
 		id := fmt.Sprintf("%d", stalled)
-		add(aes128, "apart-down-"+id, apart(stalled, a.bystanderTrips, clientsThatStop(each, standSpan), false), "ffwd", "kubectl", "before")
+		add(aes128, "apart-down-"+id, apart(stalled, a.bystanderTrips, clientsThatStop(each, standSpan), false), subjects...)
 		if stalled <= 8 {
-			add(goPeer, "apart-up-"+id, apart(stalled, a.bystanderTrips, podsThatNeverRead(standSpan), false), "ffwd", "kubectl", "before")
+			others := subjects
+			if a.isolatesAll {
+				others = append([]string{"yardstick"}, subjects...)
+			}
+			add(goPeer, "apart-up-"+id, apart(stalled, a.bystanderTrips, podsThatNeverRead(standSpan), false), others...)
 		}
 	}
-	add(aes128, "apart-down-early", apart(8, a.bystanderTrips*4, clientsThatStop(each, standSpan), true), "ffwd", "kubectl", "before")
-	add(goPeer, "apart-up-early", apart(8, a.bystanderTrips*4, podsThatNeverRead(standSpan), true), "ffwd", "kubectl", "before")
+	if a.isolatesAll {
+		add(aes128, "apart-down-early", apart(8, a.bystanderTrips*4, clientsThatStop(each, standSpan), true), subjects...)
+		add(goPeer, "apart-up-early", apart(8, a.bystanderTrips*4, podsThatNeverRead(standSpan), true), subjects...)
+	}
 	add(goFarAway, "far-busy", farBusy(0, a.transferBytes/8))
-	add(goFarAway, "far-busy-beside", farBusy(1, a.transferBytes/8), "ffwd", "kubectl", "before")
-	add(aes128, "standing-clients", standing(a.standing, clientsThatStop(2*kibibyte*kibibyte, standSpan)), "ffwd", "kubectl", "before")
-	add(aes128, "standing-pods", standing(a.standing, podsThatNeverRead(standSpan)), "ffwd", "kubectl", "before")
+	add(goFarAway, "far-busy-beside", farBusy(1, a.transferBytes/8), subjects...)
+	add(aes128, "standing-clients", standing(a.standing, clientsThatStop(2*kibibyte*kibibyte, standSpan)), subjects...)
+	add(aes128, "standing-pods", standing(a.standing, podsThatNeverRead(standSpan)), subjects...)
 }

@@ -194,6 +194,8 @@ func (b *bench) conduct(e experiment) outcome {
 		}
 	}
 	o := outcome{ID: e.id}
+	begun := time.Now()
+	defer func() { fmt.Fprintf(os.Stderr, "%s: %.0f s\n", e.id, time.Since(begun).Seconds()) }()
 	for round := 0; round < e.rounds; round++ {
 		for turn := range subjects {
 			s := subjects[(turn+round)%len(subjects)]

@@ -148,6 +148,35 @@ func beside(bytes, trips int) procedure {
 	})
 }
 
+// smallOnes are how many connections share the forwarder with a download.
+const smallOnes = 500
+
+// fair counts round trips of many small connections while another one downloads as fast as it can.
+func fair(trips int) procedure {
+	return framed(kubernetesFrameBytes, func(b *bench, s subject) (values, error) {
+		f, err := b.forward(s, 7000, 7001)
+		if err != nil {
+			return nil, err
+		}
+		defer f.end()
+		download, err := start(b.client, loadArguments("source", f.ports[7001], "--bytes", 1<<40)...)
+		if err != nil {
+			return nil, err
+		}
+		defer download.command.Process.Kill()
+		time.Sleep(settleSpan)
+		report, err := b.run("latency", f.port, "--connections", smallOnes, "--bytes", 64, "--rounds", trips)
+		if err == nil && download.hasEnded() {
+			err = fmt.Errorf("the download beside has ended: %s", download.errors.text())
+		}
+		if err != nil {
+			return nil, err
+		}
+		trip := report.Latencies["roundTrip"]
+		return values{"p50": trip.P50 / 1000, "p99": trip.P99 / 1000, "worst": trip.Max / 1000}, nil
+	})
+}
+
 func (b *bench) roundTrips(f *forward, port, bytes, trips int) (values, error) {
 	if _, err := b.run("latency", port, "--bytes", bytes, "--rounds", max(trips/10, 1)); err != nil {
 		return nil, err
@@ -227,11 +256,19 @@ func idle(b *bench, s subject) (values, error) {
 	return values{"resident": resident / 1024, "own": own / 1024}, err
 }
 
-// holding keeps connections open that have carried a byte, and counts memory for each.
+// heldOnOnePort are as many as one port of a pod can have: ports of its clients are used again only after a while.
+const heldOnOnePort = 10_000
+
+// holding keeps connections open that have carried a byte, and counts memory for each: the forwarder's own, as pages of its
+// program, which come and go, are no connection's.
 func holding(all int) procedure {
 	return func(b *bench, s subject) (values, error) {
 		count := s.share(all, 100)
-		f, err := b.forward(s, 7000)
+		remotes := []int{7000}
+		if count > heldOnOnePort {
+			remotes = []int{7000, 7010}
+		}
+		f, err := b.forward(s, remotes...)
 		if err != nil {
 			return nil, err
 		}
@@ -240,26 +277,41 @@ func holding(all int) procedure {
 			return nil, err
 		}
 		time.Sleep(idleSpan)
-		before, err := f.status("VmRSS")
+		before, err := f.status("RssAnon")
 		if err != nil {
 			return nil, err
 		}
 		begun := time.Now()
-		connections, err := b.hold(f.port, count)
-		if err != nil {
-			return nil, err
+		var connections []*held
+		defer func() {
+			for _, some := range connections {
+				some.end()
+			}
+		}()
+		for _, remote := range remotes {
+			some, err := b.hold(f.ports[remote], count/len(remotes))
+			if err != nil {
+				return nil, err
+			}
+			connections = append(connections, some)
 		}
 		opened := time.Since(begun)
 		time.Sleep(idleSpan)
 		resident, err := f.status("VmRSS")
-		if ended := connections.release(); err == nil {
-			err = ended
-		}
 		if err != nil {
 			return nil, err
 		}
+		own, err := f.status("RssAnon")
+		if err != nil {
+			return nil, err
+		}
+		for _, some := range connections {
+			if err := some.release(); err != nil {
+				return nil, err
+			}
+		}
 		return values{
-			"resident": resident / 1024, "each": (resident - before) / float64(count),
+			"resident": resident / 1024, "each": (own - before) / float64(count),
 			"seconds": opened.Seconds(),
 		}, nil
 	}

@@ -62,7 +62,7 @@ func questions(held []string) []question {
 			{experiment: "idle", value: "resident", title: "idle, resident", unit: "MiB", decimals: 1, bars: bars{absolute: 16}},
 			{experiment: "idle", value: "own", title: "idle, of it not backed by files", unit: "MiB", decimals: 1},
 		}, append(holdings(held), standings()...)...),
-			"Each held connection has echoed a byte, and echoes another one before it is closed; a slow forwarder gets an eighth of " +
+			"Each held connection has echoed a byte, and echoes another one before it is closed; a slow forwarder gets a sixteenth of " +
 				"them, and the yardstick has no room for the most. Those that stand still: clients that ask for 2 MiB each and stop " +
 				"reading, and then read on and compare all; and connections to a pod that never reads, which write until nothing is " +
 				"taken. The most memory that the forwarder has had at any time; ffwd's bar is its `--memory-limit` of 256 MiB and " +
@@ -71,7 +71,8 @@ func questions(held []string) []question {
 			fmt.Sprintf("%d connections echo %d bytes each, over and over, alone and then beside others of the same forwarder that stand "+
 				"still: clients that stop reading a download of 8 MiB (MiniCluster), or a pod that reads nothing of an upload (the "+
 				"server on Kubernetes' own libraries). They have %v before they are given up. `There before`: the echoing ones are open "+
-				"when the others stop, and share tunnels with them. The last lines: 64 uploads %v away.", bystanders, bystanderBytes,
+				"when the others stop, and share tunnels with them. The yardstick, which asks for no acknowledgements and has one tunnel, "+
+				"shows what an upload that stands still does without them. The last lines: 64 uploads %v away.", bystanders, bystanderBytes,
 				patience, veryFarSpan)},
 		{"Start and size", []figure{
 			{experiment: "start", value: "start", title: "from start to `Forwarding from`", unit: "ms", bars: bars{absolute: 15, kubectl: 0.2}},
@@ -215,6 +216,13 @@ func roundTrips() (list []figure) {
 				list = append(list, figure{experiment: id, value: "cpu", title: title + ", processor time", unit: "µs", decimals: 1})
 			}
 		}
+	}
+	for _, value := range []struct{ id, title string }{{"p50", "median"}, {"p99", "99th percentile"}, {"worst", "longest"}} {
+		f := figure{experiment: "fair", value: value.id, title: "64 B on 500 connections beside a download, " + value.title, unit: "ms", decimals: 1}
+		if value.id == "p99" {
+			f.bars.yardstick = 1.5
+		}
+		list = append(list, f)
 	}
 	return list
 }

@@ -132,6 +132,9 @@ func (r *results) save(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
 	return path, os.WriteFile(path, append(text, '\n'), 0o644)
 }
 

@@ -8,9 +8,9 @@
 ///
 /// Back-pressure. To the pod: while the kernel has not taken `toPodMarks`' worth of ciphertext, or the server's
 /// worker owes acknowledgements, a local connection that becomes readable is parked, which costs nothing for those
-/// that are not. From the pod: while a client's backlog is above its mark, or all of them together above
-/// `fromPodMarks`, the tunnel is not read. Who does not read for ``culpritPatience`` while others on the tunnel wait
-/// is reset; nobody is while nobody waits.
+/// that are not. From the pod: while a client's backlog is above its mark, for ``holdPatience`` where it has company,
+/// or all of them together above `fromPodMarks`, the tunnel is not read. Who does not read for ``culpritPatience`` while
+/// others on the tunnel wait is reset; nobody is while nobody waits.
 package final class Tunnel: Carrier, TurnWork {
     /// How often parked clients are looked at.
     private static let parkedLook = TimeSpan.seconds(1)
@@ -60,12 +60,14 @@ package final class Tunnel: Carrier, TurnWork {
     var fromPodGate = BacklogGate()
     var clientBacklogBytes = 0
     var holdingCount = 0
-    /// Whether a client that does not read holds up the others.
+    /// Whether it is not read, for the sake of clients that do not read.
     package var isHeldUp = false
+    /// Whether it is read though clients are above their marks, as others share it.
+    var isReadOn = false
     /// Whether it has not given a sign of life since another one was found dead.
     private var isDoubted = false
     var heldUpSince = Instant(nanoseconds: 0)
-    var culpritTimer: LoopTimer?
+    var holdTimer: LoopTimer?
     var scarcityTimer: LoopTimer?
 
     init(
@@ -99,7 +101,7 @@ package final class Tunnel: Carrier, TurnWork {
     var candidate: TunnelChoice.Candidate {
         var candidate = TunnelChoice.Candidate(standing)
         guard candidate.standing == .open else { return candidate }
-        candidate.isHeldUp = isHeldUp || isDoubted
+        candidate.isHeldUp = isHeldUp || holdingCount > 0 || isDoubted
         candidate.load = core.load
         if candidate.load > 0 {
             candidate.isSuspect = core.isWhollySuspect
@@ -243,7 +245,7 @@ package final class Tunnel: Carrier, TurnWork {
             locals[slot]?.finish(isComplete: isComplete)
         case .fail(let slot, let failure):
             guard let local = locals[slot] else { return }
-            if failure.isRefusedDial || failure == .unseen, let owner, local.leave() {
+            if failure.isRefusedDial || failure == .unseen, let owner, local.leave(undelivered: true) {
                 unpark(local)
                 remove(slot)
                 if failure == .unseen {
@@ -535,8 +537,8 @@ package final class Tunnel: Carrier, TurnWork {
         timer = nil
         parkedTimer?.close()
         parkedTimer = nil
-        culpritTimer?.close()
-        culpritTimer = nil
+        holdTimer?.close()
+        holdTimer = nil
         scarcityTimer?.close()
         scarcityTimer = nil
         reservation = nil
@@ -546,7 +548,7 @@ package final class Tunnel: Carrier, TurnWork {
         parked = []
         parkedByWorker = []
         for local in lost {
-            if let owner, local.leave() {
+            if let owner, local.leave(undelivered: false) {
                 owner.connectionLeft(local)
                 continue
             }

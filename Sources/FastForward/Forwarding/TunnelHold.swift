@@ -1,6 +1,12 @@
 /// Clients that do not read: they hold up their tunnel, and are reset once others have waited for them long enough.
+///
+/// A client above its mark stops the tunnel, so that a slow one is waited for and not buffered for. Where that lasts and
+/// others share the tunnel, it is read on for them, and what comes for those who do not read is kept, up to the tunnel's
+/// own marks.
 extension Tunnel {
-    /// How long a client that does not read may keep others waiting.
+    /// How long a tunnel waits for a client above its mark before it is read on for the others.
+    package static let holdPatience = TimeSpan.milliseconds(100)
+    /// How long clients that do not read may keep others waiting.
     package static let culpritPatience = TimeSpan.seconds(5)
     /// How often it is looked whether others have begun to wait.
     private static let culpritLook = TimeSpan.seconds(1)
@@ -10,16 +16,17 @@ extension Tunnel {
         let marks = budget.isScarce ? TunnelLimits.scarceMarks : limits.fromPodMarks
         _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: marks)
         if fromPodGate.isPaused, clientBacklogBytes <= limits.fromPodMarks.lowBytes { watchScarcity() }
-        let isHeldNow = holdingCount > 0 || fromPodGate.isPaused
+        if holdingCount == 0 { isReadOn = false }
+        let isHeldNow = fromPodGate.isPaused || holdingCount > 0 && !isReadOn
         guard isHeldNow != isHeldUp else { return }
         isHeldUp = isHeldNow
         core.readingChanged(to: !isHeldNow, at: loop.now)
         if isHeldNow {
             pauseUpstream()
             heldUpSince = loop.now
-            watchCulprits(from: loop.now + Self.culpritPatience)
+            lookAtHold(at: loop.now + Self.holdPatience)
         } else {
-            culpritTimer?.cancel()
+            holdTimer?.cancel()
             resumeUpstream()
         }
     }
@@ -31,21 +38,33 @@ extension Tunnel {
         scarcityTimer?.schedule(at: loop.now + MemoryBudget.scarcityLook)
     }
 
-    private func watchCulprits(from instant: Instant) {
-        if culpritTimer == nil {
-            culpritTimer = LoopTimer(loop: loop) { self.lookForCulprits() }
+    private func lookAtHold(at instant: Instant) {
+        if holdTimer == nil {
+            holdTimer = LoopTimer(loop: loop) { self.lookAtHold() }
         }
-        culpritTimer?.schedule(at: instant)
+        holdTimer?.schedule(at: instant)
     }
 
-    /// Resets the clients that do not read, where others have waited for them long enough.
-    private func lookForCulprits() {
+    private func lookAtHold() {
         guard isHeldUp, !isUpstreamClosed else { return }
-        let waitingCount = locals.count { $0.map(isWaiting) ?? false }
-        guard waitingCount > 0 else {
-            watchCulprits(from: loop.now + Self.culpritLook)
+        if !fromPodGate.isPaused, liveCount > holdingCount {
+            isReadOn = true
+            updateHold()
             return
         }
+        let patienceEnd = heldUpSince + Self.culpritPatience
+        guard loop.now >= patienceEnd else {
+            lookAtHold(at: min(loop.now + Self.culpritLook, patienceEnd))
+            return
+        }
+        resetCulprits()
+        if isHeldUp, !isUpstreamClosed { lookAtHold(at: loop.now + Self.culpritLook) }
+    }
+
+    /// Resets the clients that do not read, where others wait for them.
+    private func resetCulprits() {
+        let waitingCount = locals.count { $0.map(isWaiting) ?? false }
+        guard waitingCount > 0 else { return }
         // Where no single one is above its mark, together they are above the tunnel's: the largest backlogs first.
         let culprits = locals.compactMap { $0 }
             .filter { $0.isHolding || holdingCount == 0 && $0.countedBacklogBytes > 0 }

@@ -1,6 +1,6 @@
 import FastForward
 
-/// Port 7000: sends back what comes.
+/// Ports 7000 and 7010: sends back what comes; two, as one has no room for more clients than there are ephemeral ports.
 class EchoConnection: PodConnection {
     override func receivedBytes() { sendScratch() }
     override func sent() { transport.startReading() }

@@ -4,7 +4,7 @@ package import FastForward
 ///
 ///     7000 echo            7001 source         7002 sink           7003 counted sink    7004 echo at the end
 ///     7005 reset           7006 half closed    7007 never reads    7008 waits           7009 greets, echoes
-///     8080 HTTP            7999 nobody
+///     7010 echo, too       8080 HTTP           7999 nobody
 ///
 /// Knows nothing of Kubernetes. One loop, one scratch buffer that all connections read into.
 package final class PodServer {
@@ -38,6 +38,7 @@ package final class PodServer {
         try listen(address, 7007) { NeverReadingConnection(pod: $0) }
         try listen(address, 7008) { WaitConnection(pod: $0) }
         try listen(address, 7009) { GreetingConnection(pod: $0) }
+        try listen(address, 7010) { EchoConnection(pod: $0) }
         try listen(address, 8080) { WebConnection(pod: $0) }
     }
 

@@ -49,6 +49,26 @@ extension Integration {
             }
         }
 
+        @Test func `none of many that stop reading together is reset for the others`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(90)) { scenario in
+                let count = Programs.scaled(480)
+                let forward = try scenario.forward(7001)
+                let stalled = try scenario.load(
+                    "stall-reader",
+                    on: forward[7001],
+                    "--connections",
+                    "\(count)",
+                    "--bytes",
+                    "\(2 << 20)",
+                    "--read",
+                    "1000",
+                    "--hold",
+                    "7s"
+                )
+                #expect(stalled.counts == ["complete": count], "\(stalled)")
+            }
+        }
+
         @Test(arguments: [ClusterKind.miniCluster(.ideal), .goPeer(.streaming)])
         func `many that do not read harm none of those that came at another time`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(90)) { scenario in

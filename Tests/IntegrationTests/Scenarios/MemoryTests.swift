@@ -3,19 +3,17 @@ import Testing
 extension Integration {
     /// What waits in memory for those who do not take it.
     @Suite struct `Keeping to --memory-limit` {
-        /// The default.
-        private static let limitBytes = 256 << 20
         private static let clientCount = Programs.scaled(1000)
 
-        /// Lets clients ask for 1 MiB each and read nothing of it for a while, then all.
-        private func expectBound(on forward: Forward, in scenario: Scenario) throws {
+        /// Lets clients ask for 2 MiB each and read nothing of it for a while, then all.
+        private func expectBound(_ limitBytes: Int, on forward: Forward, in scenario: Scenario) throws {
             let stalled = try scenario.startLoad(
                 "stall-reader",
                 on: forward[7001],
                 "--connections",
                 "\(Self.clientCount)",
                 "--bytes",
-                "\(1 << 20)",
+                "\(2 << 20)",
                 "--read",
                 "1000",
                 "--hold",
@@ -24,7 +22,7 @@ extension Integration {
             let report = try stalled.report()
             let most = try forward.process.mostResidentBytes()
             #expect(report.counts == ["complete": Self.clientCount], "\(report)")
-            #expect(most <= Self.limitBytes, "\(most >> 20) MiB")
+            #expect(most <= limitBytes, "\(most >> 20) MiB")
             #expect(
                 forward.process.errors.text.contains("an error") == false,
                 "\(forward.process.errors.text)"
@@ -33,13 +31,14 @@ extension Integration {
 
         @Test func `clients that do not read keep it over WebSockets of their own`() throws {
             try Scenario.run(.miniCluster(.ideal).by(.channels), within: .seconds(120)) { scenario in
-                let forward = try scenario.forward(7001)
-                try expectBound(on: forward, in: scenario)
+                let forward = try scenario.forward(7001, options: ["--memory-limit", "192MiB"])
+                try expectBound(192 << 20, on: forward, in: scenario)
             }
         }
 
         @Test func `a server that does not read keeps it over WebSockets of their own`() throws {
             try Scenario.run(.miniCluster(.ideal).by(.channels), within: .seconds(120)) { scenario in
+                let limitBytes = 256 << 20
                 let forward = try scenario.forward(7007)
                 let load = try scenario.load(
                     "stall-pod",
@@ -53,7 +52,7 @@ extension Integration {
                 )
                 #expect(load.counts == ["blocked": Self.clientCount], "\(load)")
                 let most = try forward.process.mostResidentBytes()
-                #expect(most <= Self.limitBytes, "\(most >> 20) MiB")
+                #expect(most <= limitBytes, "\(most >> 20) MiB")
             }
         }
 
@@ -65,7 +64,7 @@ extension Integration {
                 let forward = try Forward(
                     scenario.start([
                         Programs.ffwd, "--kubeconfig", try scenario.cluster.kubeconfig, "--balance",
-                        "round-robin", "deploy/demo", ":7001",
+                        "round-robin", "--memory-limit", "128MiB", "deploy/demo", ":7001",
                     ]),
                     remotePorts: [7001],
                     until: scenario.deadline
@@ -76,7 +75,7 @@ extension Integration {
                         until: scenario.deadline
                     )
                 }
-                try expectBound(on: forward, in: scenario)
+                try expectBound(128 << 20, on: forward, in: scenario)
             }
         }
     }
