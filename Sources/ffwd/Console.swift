@@ -51,6 +51,12 @@ final class Console {
             error(Self.fullText(count, limit))
         case .acceptingResumed:
             error("accepting connections again")
+        case .queueFull(let localPort, let most):
+            budgeted(
+                "more clients at once than a port's queue holds",
+                "more clients came to port \(localPort) at once than its queue of \(most) holds: some have to wait a second "
+                    + "or more (a larger net.core.somaxconn helps, set before ffwd starts)"
+            )
         case .connectionFailed(let localPort, let remotePort, let failure):
             let kind = "an error occurred forwarding \(localPort) -> \(remotePort): \(failure.kind)"
             guard failures.line(ofKind: kind) == .count else {
@@ -149,7 +155,7 @@ final class Console {
         )
     }
 
-    private static func changeText(_ old: String, _ new: String, _ loss: PodTracker.Loss) -> String {
+    private static func changeText(_ old: String, _ new: String, _ loss: PodLoss) -> String {
         old == new
             ? "pod/\(old) is \(loss): forwarding to its successor of the same name"
             : "pod/\(old) is \(loss): forwarding to pod/\(new)"
@@ -159,6 +165,9 @@ final class Console {
         switch limit {
         case .connections:
             "\(count) connections are open, as many as --max-connections allows: others wait until one ends"
+        case .memory:
+            "\(count) connections are open, each with a WebSocket of its own, as many as --memory-limit allows: "
+                + "others wait until one ends"
         case .descriptors(let descriptors):
             "\(count) connections are open, as many as this process's limit of \(descriptors) descriptors allows: "
                 + "others wait until one ends (a higher hard limit helps: ulimit -Hn)"

@@ -65,6 +65,7 @@ package final class Forwarder {
     private let handler: (ForwarderEvent) -> Void
     private let departures: Departures
     private let heldEnds: HeldEnds
+    private let budget: MemoryBudget
 
     private var endpoint: UpstreamEndpoint?
     private var search: TargetSearch?
@@ -74,6 +75,7 @@ package final class Forwarder {
     private var startError: UpstreamError?
     private var listeners: [ForwardedListener] = []
     private var gate: AcceptGate?
+    private var networkWatch: NetworkWatch?
     private var isDraining = false
     private var acceptedCount = 0
     private var failures: [String: Int] = [:]
@@ -88,6 +90,7 @@ package final class Forwarder {
         self.loop = loop
         self.request = request
         self.handler = handler
+        budget = MemoryBudget(pool: loop.pool, limits: request.limits)
         departures = Departures(loop: loop)
         heldEnds = HeldEnds(loop: loop, owners: SocketOwners(), timeout: request.halfCloseTimeout)
     }
@@ -133,19 +136,24 @@ package final class Forwarder {
                 loop: loop,
                 ways: request.ways,
                 limits: request.limits,
+                budget: budget,
                 hold: request.hold,
                 balance: request.balance,
                 endpoint: { [weak self] in self?.endpoint },
                 renewedEndpoint: { [weak self] in self?.renewedEndpoint() },
-                remotePorts: { [weak self] in (try? self?.ports(of: $0))?.map(\.remote) }
+                remotePorts: { [weak self] in (try? self?.ports(of: $0, $1))?.map(\.remote) }
             )
         ) { [weak self] in self?.podSetReported($0) }
         self.pods = pods
         pods.add(pod, uid: uid, namespace: namespace)
     }
 
-    private func ports(of pod: Pod) throws(PortArgumentError) -> [ForwardedPort] {
-        if let service = found?.service {
+    private func ports(
+        of pod: Pod,
+        _ slices: EndpointTracker?
+    ) throws(PortArgumentError) -> [ForwardedPort] {
+        if var service = found?.service {
+            if !service.hasSelector, let slices { service = service.translated(by: slices, at: pod) }
             return try PortArgument.resolve(request.ports, against: service, at: pod)
         }
         var ports: [ForwardedPort] = []
@@ -214,7 +222,7 @@ package final class Forwarder {
     private func beginIfPossible() {
         guard let found, hasTunnel, !isReady, !isClosed else { return }
         let ports: [ForwardedPort]
-        do throws(PortArgumentError) { ports = try self.ports(of: found.pod) } catch {
+        do throws(PortArgumentError) { ports = try self.ports(of: found.pod, found.slices) } catch {
             fail(.port(error))
             return
         }
@@ -224,12 +232,19 @@ package final class Forwarder {
             fail(.nothingToListenOn(ports))
             return
         }
+        // Where nothing tells of the network, a dead one is noticed by its silence.
+        if request.reconnects {
+            networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
+        }
         let openCount = ProcessLimits.openFileCount()
+        let usesChannels = pods?.usesChannels ?? false
         gate = AcceptGate(
             descriptorsMax: request.descriptorsMax,
             openDescriptors: openCount,
             tunnelsMax: request.limits.tunnels.most,
-            perConnection: pods?.usesChannels ?? false ? 2 : 1,
+            perConnection: usesChannels ? 2 : 1,
+            memoryConnectionsMax: usesChannels
+                ? budget.carriersMax(each: TunnelLimits.channelBytes) : nil,
             connectionsMax: request.connectionsMax
         )
         guard gate != nil else {
@@ -245,7 +260,11 @@ package final class Forwarder {
         handler(.ready)
         guard request.reconnects else { return }
         let namespace = found.pod.metadata.namespace ?? request.access.namespace
-        pods?.follow(found.selector ?? PodSelector(pod: found.pod.metadata.name, namespace: namespace))
+        pods?.follow(
+            found.selector ?? PodSelector(pod: found.pod.metadata.name, namespace: namespace),
+            service: found.service?.metadata.name,
+            areNamedBySlices: found.slices != nil
+        )
     }
 
     /// Whether the end of a client that still wants its answer is kept from the pod.
@@ -269,6 +288,7 @@ package final class Forwarder {
             holdsEnds: holdsEnds,
             mayAccept: { [weak self] in self?.mayAccept() ?? false },
             accepted: { [weak self] in self?.accepted($0) },
+            overflowed: { [weak self] in self?.handler(.queueFull(localPort: port.local, most: $0)) },
             closed: { [weak self] in self?.closed($0) }
         )
         var errors: [(address: SocketAddress, error: LoopError)] = []
@@ -321,6 +341,11 @@ package final class Forwarder {
             if isNew, let gate { handler(.acceptingPaused(connections: connectionCount, gate.limit)) }
             return false
         }
+    }
+
+    private func networkChanged() {
+        let isHastened = pods?.networkChanged() ?? false
+        tell(.networkChanged(endsPause: isHastened))
     }
 
     /// What the kubeconfig says now, where that is something else than before.
@@ -402,6 +427,8 @@ package final class Forwarder {
         isClosed = true
         search?.cancel()
         search = nil
+        networkWatch?.close()
+        networkWatch = nil
         for listener in listeners { listener.close() }
         pods?.close()
         departures.close()

@@ -13,7 +13,7 @@ final class LocalConnection: Transport {
     /// fast client, small enough for a thousand slow ones.
     static let marks = BacklogMarks(lowBytes: 64 * 1024, highBytes: 256 * 1024)
     /// How much one read brings at most, in bytes: with its headers it fills a batch, as ciphertext too.
-    private static let readBytesMost = 512 * 1024
+    static let readBytesMost = 512 * 1024
     /// How long a client that has got its clean end may go on sending into the void.
     static let lingerMax = TimeSpan.seconds(30)
 
@@ -77,16 +77,18 @@ final class LocalConnection: Transport {
         if hasClientEnded { clientEnded() }
     }
 
-    /// Leaves a tunnel that is lost, or whose pod refuses it, for another one; the client notices nothing.
+    /// Leaves a tunnel for another one; the client notices nothing.
     ///
-    /// That is possible where neither side has sent anything, or all that the client has sent is kept.
+    /// That is possible where neither side has sent anything. What the client has sent may be sent again, if all of it is
+    /// kept, only where that reaches nobody twice.
     ///
-    /// - Parameter isRefused: no pod has got what the client has sent: of a tunnel that is lost nobody knows it.
+    /// - Parameter undelivered: whether it is certain that nothing of it has reached the pod: it refused the dial, or
+    ///   the server did not look at it. Of a tunnel that is lost, nobody can tell.
     /// - Returns: false: it cannot.
-    func leave(isRefused: Bool) -> Bool {
+    func leave(undelivered: Bool) -> Bool {
         guard fromPod == .open, !isClosing, output.isEmpty, pace.hasHeardNothing else { return false }
-        let isWhole = isRefused ? replay?.isWhole : nil
-        guard isWhole ?? (pace.isUntouched && !hasClientEnded) else { return false }
+        let isUntouched = pace.isUntouched && !hasClientEnded
+        guard isUntouched || undelivered && replay?.isWhole ?? false else { return false }
         stopReading()
         pace = ConnectionPace()
         isEndHeld = false

@@ -25,7 +25,7 @@ package final class Tunnel: Carrier, TurnWork {
         func tunnelTakesAgain(_ tunnel: Tunnel)
         func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError)
         func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure)
-        /// A connection on which nothing has happened has left the tunnel, which is lost, for another one.
+        /// A connection on which nothing has happened has left the tunnel, which is lost or ending, for another one.
         func connectionLeft(_ local: LocalConnection)
         /// The pod refused a connection, of which all that was sent is kept; it has left the tunnel.
         func connectionRefused(_ local: LocalConnection, _ failure: ConnectionFailure)
@@ -37,6 +37,8 @@ package final class Tunnel: Carrier, TurnWork {
     var owner: (any Owner)?
     private let keys: RandomKeys
     let limits: TunnelLimits
+    let budget: MemoryBudget
+    private var reservation: MemoryBudget.Reservation?
 
     var core: TunnelCore
     private let upgrade: TunnelUpgrade
@@ -66,6 +68,7 @@ package final class Tunnel: Carrier, TurnWork {
     private var isDoubted = false
     var heldUpSince = Instant(nanoseconds: 0)
     var holdTimer: LoopTimer?
+    var scarcityTimer: LoopTimer?
 
     init(
         loop: EventLoop,
@@ -75,9 +78,12 @@ package final class Tunnel: Carrier, TurnWork {
         way: TunnelWay,
         keys: RandomKeys,
         limits: TunnelLimits,
+        budget: MemoryBudget,
         owner: any Owner
     ) {
         self.limits = limits
+        self.budget = budget
+        reservation = MemoryBudget.Reservation(TunnelLimits.overheadBytes, of: budget)
         self.path = path
         self.pod = pod
         self.keys = keys
@@ -120,6 +126,10 @@ package final class Tunnel: Carrier, TurnWork {
     package var isOpening: Bool { !answer.isAccepted && !isUpstreamClosed }
     /// Whether it only ends what it carries: the server said so, its ids are used up, or the server is stuck.
     package var isRetiring: Bool { answer.isAccepted && (core.isGoingAway || isStalled) }
+    /// Whether it takes no more connections and has ended all that it carried.
+    ///
+    /// A server that is stuck never ends what it carries: there nobody is waited for but clients.
+    var isOver: Bool { isRetiring && (isStalled ? liveCount == 0 : core.load == 0) }
     /// Whether the server is stuck with bytes that a pod does not take.
     package var isStalled: Bool { core.isStalled(at: loop.now) }
     /// The port of the pod that connections on it go to.
@@ -143,6 +153,8 @@ package final class Tunnel: Carrier, TurnWork {
         core.askNow(loop.now)
         scheduleTurn()
     }
+
+    package override func upstreamDoubted() { doubt() }
 
     // MARK: Opening
 
@@ -233,10 +245,14 @@ package final class Tunnel: Carrier, TurnWork {
             locals[slot]?.finish(isComplete: isComplete)
         case .fail(let slot, let failure):
             guard let local = locals[slot] else { return }
-            if failure.isRefusedDial, let owner, local.leave(isRefused: true) {
+            if failure.isRefusedDial || failure == .unseen, let owner, local.leave(undelivered: true) {
                 unpark(local)
                 remove(slot)
-                owner.connectionRefused(local, failure)
+                if failure == .unseen {
+                    owner.connectionLeft(local)
+                } else {
+                    owner.connectionRefused(local, failure)
+                }
                 return
             }
             if let port = local.port {
@@ -428,8 +444,10 @@ package final class Tunnel: Carrier, TurnWork {
         }
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
-        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks)
+        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks)
     }
+
+    private var toPodMarks: BacklogMarks { budget.isScarce ? TunnelLimits.scarceMarks : limits.toPodMarks }
 
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
         guard way == .webSocket, let key = nextKey() else { return }
@@ -449,7 +467,7 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     package override func upstreamProgressed() {
-        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks) == .resume else {
+        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks) == .resume else {
             return
         }
         wake(&parked)
@@ -523,13 +541,16 @@ package final class Tunnel: Carrier, TurnWork {
         parkedTimer = nil
         holdTimer?.close()
         holdTimer = nil
+        scarcityTimer?.close()
+        scarcityTimer = nil
+        reservation = nil
         staging = nil
         let lost = locals.compactMap { $0 }
         locals = []
         parked = []
         parkedByWorker = []
         for local in lost {
-            if let owner, local.leave(isRefused: false) {
+            if let owner, local.leave(undelivered: false) {
                 owner.connectionLeft(local)
                 continue
             }

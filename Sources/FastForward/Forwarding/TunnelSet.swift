@@ -44,6 +44,7 @@ package final class TunnelSet: Tunnel.Owner {
     /// Whether each connection has an upstream connection of its own.
     var usesChannels: Bool { channels != nil }
     private let limits: TunnelLimits
+    private let budget: MemoryBudget
     /// How long accepted clients wait for a tunnel.
     private let hold: TimeSpan
     private let renewedEndpoint: () -> UpstreamEndpoint?
@@ -72,11 +73,13 @@ package final class TunnelSet: Tunnel.Owner {
         ways: [TunnelWay],
         knownWay: TunnelWay? = nil,
         limits: TunnelLimits,
+        budget: MemoryBudget,
         hold: TimeSpan,
         renewedEndpoint: @escaping () -> UpstreamEndpoint?,
         handler: @escaping (Event) -> Void
     ) {
         self.limits = limits
+        self.budget = budget
         self.hold = hold
         self.renewedEndpoint = renewedEndpoint
         way = WayChoice(ways, known: knownWay)
@@ -100,6 +103,7 @@ package final class TunnelSet: Tunnel.Owner {
             way: way.current,
             keys: keys,
             limits: limits,
+            budget: budget,
             owner: self
         )
         tunnels.append(tunnel)
@@ -130,7 +134,7 @@ package final class TunnelSet: Tunnel.Owner {
             for: local.remotePort,
             among: updatedCandidates(),
             bounds: limits.tunnels,
-            mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax,
+            mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax && hasMemory,
             now: loop.now
         )
         switch choice.verdict {
@@ -139,8 +143,14 @@ package final class TunnelSet: Tunnel.Owner {
             tunnels[index].open(local, port: local.remotePort)
         case .wait: wait(local, since)
         }
-        if choice.opensAnother { openTunnel() }
+        if choice.opensAnother, choice.verdict == .wait || mayPrepare { openTunnel() }
     }
+
+    /// Whether a tunnel may be opened that nobody waits for: a login is asked for only where one is needed.
+    private var mayPrepare: Bool { !endpoint.wouldAskPerson }
+
+    /// Whether there may be one more tunnel; the first one always may.
+    private var hasMemory: Bool { tunnels.isEmpty || budget.hasRoom(for: TunnelLimits.shareBytesMin) }
 
     private func updatedCandidates() -> [TunnelChoice.Candidate] {
         candidates.removeAll(keepingCapacity: true)
@@ -154,7 +164,29 @@ package final class TunnelSet: Tunnel.Owner {
             return
         }
         waiting.append(Waiting(local: local, since: since))
+        if !hasTunnel { hasten() }
         scheduleTimer()
+    }
+
+    /// Makes the next attempt sooner.
+    ///
+    /// - Returns: false: it is not.
+    @discardableResult private func hasten() -> Bool {
+        // Without randomness the pause stays as it is.
+        guard let random = try? keys.next() else { return false }
+        return reconnect.hasten(at: loop.now, random: random)
+    }
+
+    /// Takes note that the network of this host has changed.
+    ///
+    /// - Returns: whether a pause before the next attempt was cut short.
+    func networkChanged() -> Bool {
+        // Some may end by it.
+        for tunnel in tunnels { tunnel.networkChanged() }
+        channels?.networkChanged()
+        let isHastened = hasten()
+        scheduleTimer()
+        return isHastened
     }
 
     /// What has gone through the tunnels so far.
@@ -168,7 +200,7 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Closes tunnels that take no more connections and carry nobody any more.
     private func closeRetired() {
-        for tunnel in tunnels where tunnel.isRetiring && tunnel.liveCount == 0 {
+        for tunnel in tunnels where tunnel.isOver {
             account(for: tunnel)
             tunnels.removeAll { $0 === tunnel }
             endpoint.observer?(.tunnelRetired(way: tunnel.way, openSpan: tunnel.openSpan))
@@ -196,11 +228,12 @@ package final class TunnelSet: Tunnel.Owner {
         endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
-        if tunnels.count < limits.tunnels.least { openTunnel() }
+        if tunnels.count < limits.tunnels.least, hasMemory, mayPrepare { openTunnel() }
         if timer?.deadline == nil { scheduleTimer() }
     }
 
     func tunnelTakesNoMore(_ tunnel: Tunnel) {
+        if tunnel.isOver { scheduleTimer(at: loop.now) }
         guard !tunnels.contains(where: { $0.isOpen || $0.isOpening }),
             tunnels.count < tunnelsWithRetiringMax
         else { return }
@@ -213,7 +246,7 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     func tunnelBecameIdle(_ tunnel: Tunnel) {
-        guard !isRetiring else {
+        guard !isRetiring, !tunnel.isOver else {
             scheduleTimer(at: loop.now)
             return
         }
@@ -262,8 +295,9 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     func connectionLeft(_ local: LocalConnection) {
-        // Its tunnel is still in the list; it is placed when that has ended.
+        // In a turn of its own: its tunnel, which is in the middle of its end or of a batch, is still in the list.
         waiting.append(Waiting(local: local, since: loop.now))
+        scheduleTimer(at: loop.now)
     }
 
     func connectionRefused(_ local: LocalConnection, _ failure: ConnectionFailure) {
@@ -279,6 +313,7 @@ package final class TunnelSet: Tunnel.Owner {
             path: { .portForward(pod: pod, namespace: namespace, ports: [$0], at: endpoint.server) },
             pod: pod,
             keys: keys,
+            budget: budget,
             hold: hold,
             reportFailure: { [weak self] in self?.connectionFailed(local: $0, remote: $1, $2) }
         )
@@ -351,6 +386,7 @@ package final class TunnelSet: Tunnel.Owner {
             reportIfRetired()
             return
         }
+        closeRetired()
         let now = loop.now
         while let oldest = waiting.first, oldest.since + hold <= now {
             waiting.removeFirst()
