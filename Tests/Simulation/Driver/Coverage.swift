@@ -21,6 +21,8 @@ final class Coverage {
         case .refused: "refused"
         case .timedOut: "timed out"
         case .silent: "silent"
+        case .addressGone: "address gone"
+        case .hanging: "hanging"
         case .ended: "ended"
         case .unanswered: "unanswered"
         case .closed: "closed"

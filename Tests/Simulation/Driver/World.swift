@@ -258,7 +258,7 @@ final class World {
         case .podLeft: coverage.count("told: pod left")
         case .tunnelLost(let error, _): coverage.count("tunnel lost: \(Coverage.word(of: error))")
         case .tunnelRestored: coverage.count("told: tunnel restored")
-        case .listenFailed, .accepted, .acceptingResumed, .drained: break
+        case .listenFailed, .accepted, .acceptingResumed, .queueFull, .drained: break
         }
         if case .fact = event { return }
         say("event: \(event)")

@@ -94,6 +94,8 @@ static struct {
 
 int socket(int domain, int type, int protocol) {
     if (is_active && domain == AF_NETLINK && protocol == NETLINK_SOCK_DIAG) return DIAG_DESCRIPTOR;
+    // The network of the host that runs the simulation is no part of it.
+    if (is_active && domain == AF_NETLINK) return result(-EPERM);
     return (int)syscall(SYS_socket, domain, type, protocol);
 }
 
