@@ -109,6 +109,8 @@ struct Failures {
     var answer = Answer.normal
     /// PINGs of clients are not answered.
     var dropsPings = false
+    /// PINGs of clients are answered later.
+    var withholdsPings = false
     /// Tunnels are not read.
     var stallsTunnels = false
 }

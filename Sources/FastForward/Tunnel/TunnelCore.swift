@@ -517,10 +517,11 @@ package struct TunnelCore: ~Copyable {
         for slot in slots.indices where isKeptWaiting(slot) { waitingCounts[worker(of: slot)] += 1 }
         for slot in slots.indices where slots[slot].dataID != 0 {
             let worker = self.worker(of: slot)
-            guard window.isSilent(worker, for: Self.answerMax, at: now) else { continue }
-            // One that has just come to a worker that was silent before has not waited yet.
-            let isUnanswered = !slots[slot].isReplied && slots[slot].openedAt + Self.answerMax <= now
-            if isUnanswered || window.isSuspect(worker) && isKeptWaiting(slot) {
+            guard window.isSilent(worker, for: Self.answerMax, at: now),
+                // One that has just come to a worker that was silent before has not waited yet.
+                slots[slot].openedAt + Self.answerMax <= now
+            else { continue }
+            if !slots[slot].isReplied || window.isSuspect(worker) && isKeptWaiting(slot) {
                 perform(slots[slot].pair.stalled(), on: slot, now: now)
             } else if waitingCounts[worker] > 1, window.isSilent(worker, for: Self.blockedMax, at: now),
                 isKeptWaiting(slot)

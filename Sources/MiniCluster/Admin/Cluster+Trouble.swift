@@ -7,7 +7,11 @@ extension Cluster {
         failures.answer = Failures.Answer(rawValue: words) ?? .normal
     }
 
-    package func dropPings(_ isOn: Bool) { failures.dropsPings = isOn }
+    /// Answers no PING until it is told to go on.
+    package func withholdPings(_ isOn: Bool) {
+        failures.withholdsPings = isOn
+        if !isOn { for tunnel in tunnels { tunnel.answerWithheldPings() } }
+    }
 
     /// Reads nothing of any tunnel.
     package func stallTunnels(_ isOn: Bool) {

@@ -221,6 +221,8 @@ final class ChannelForward: UpgradedConnection {
 
     func goAway() {}
 
+    func answerWithheldPings() {}
+
     func cut(byReset: Bool) {
         var buffer = cluster.loop.pool.take(64)
         WebSocketFrameWriter.appendHeader(payloadBytes: 100, opcode: encoding.opcode, key: nil, to: &buffer)

@@ -13,7 +13,7 @@ struct Fault {
         case deaf = "connects unanswered"
         case refusedRequests = "requests refused"
         case stalledTunnels = "tunnels not read"
-        case droppedPings = "pings dropped"
+        case withheldPings = "pings withheld"
         case podCrash = "pod crash"
         case podCut = "connections to pods cut"
         case rolling = "pods rolling"
@@ -96,9 +96,9 @@ final class FaultMaker: Actor {
         case .stalledTunnels:
             cluster.stallTunnels(true)
             later(fault.span) { cluster.stallTunnels(false) }
-        case .droppedPings:
-            cluster.dropPings(true)
-            later(fault.span) { cluster.dropPings(false) }
+        case .withheldPings:
+            cluster.withholdPings(true)
+            later(fault.span) { cluster.withholdPings(false) }
         case .podCrash:
             if let ip = world.pods.crash(fault.number) {
                 later(fault.span) { [world] in world.pods.restart(ip) }
