@@ -149,7 +149,7 @@ final class Console {
         )
     }
 
-    private static func changeText(_ old: String, _ new: String, _ loss: PodTracker.Loss) -> String {
+    private static func changeText(_ old: String, _ new: String, _ loss: PodLoss) -> String {
         old == new
             ? "pod/\(old) is \(loss): forwarding to its successor of the same name"
             : "pod/\(old) is \(loss): forwarding to pod/\(new)"

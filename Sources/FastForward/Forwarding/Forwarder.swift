@@ -137,15 +137,19 @@ package final class Forwarder {
                 balance: request.balance,
                 endpoint: { [weak self] in self?.endpoint },
                 renewedEndpoint: { [weak self] in self?.renewedEndpoint() },
-                remotePorts: { [weak self] in (try? self?.ports(of: $0))?.map(\.remote) }
+                remotePorts: { [weak self] in (try? self?.ports(of: $0, $1))?.map(\.remote) }
             )
         ) { [weak self] in self?.podSetReported($0) }
         self.pods = pods
         pods.add(pod, uid: uid, namespace: namespace)
     }
 
-    private func ports(of pod: Pod) throws(PortArgumentError) -> [ForwardedPort] {
-        if let service = found?.service {
+    private func ports(
+        of pod: Pod,
+        _ slices: EndpointTracker?
+    ) throws(PortArgumentError) -> [ForwardedPort] {
+        if var service = found?.service {
+            if !service.hasSelector, let slices { service = service.translated(by: slices, at: pod) }
             return try PortArgument.resolve(request.ports, against: service, at: pod)
         }
         var ports: [ForwardedPort] = []
@@ -214,7 +218,7 @@ package final class Forwarder {
     private func beginIfPossible() {
         guard let found, hasTunnel, !isReady, !isClosed else { return }
         let ports: [ForwardedPort]
-        do throws(PortArgumentError) { ports = try self.ports(of: found.pod) } catch {
+        do throws(PortArgumentError) { ports = try self.ports(of: found.pod, found.slices) } catch {
             fail(.port(error))
             return
         }
@@ -245,7 +249,11 @@ package final class Forwarder {
         handler(.ready)
         guard request.reconnects else { return }
         let namespace = found.pod.metadata.namespace ?? request.access.namespace
-        pods?.follow(found.selector ?? PodSelector(pod: found.pod.metadata.name, namespace: namespace))
+        pods?.follow(
+            found.selector ?? PodSelector(pod: found.pod.metadata.name, namespace: namespace),
+            service: found.service?.metadata.name,
+            areNamedBySlices: found.slices != nil
+        )
     }
 
     /// Whether the end of a client that still wants its answer is kept from the pod.

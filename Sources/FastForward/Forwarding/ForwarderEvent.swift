@@ -21,13 +21,13 @@ package enum ForwarderEvent {
     /// There is room again.
     case acceptingResumed
     /// The pod is lost; new connections go to another one.
-    case podChanged(from: String, to: String, PodTracker.Loss)
+    case podChanged(from: String, to: String, PodLoss)
     /// The pod is lost, and there is no other: clients wait for one.
-    case podMissing(String, PodTracker.Loss)
+    case podMissing(String, PodLoss)
     /// A pod takes part in the balancing.
     case podJoined(String)
     /// A pod takes part no more.
-    case podLeft(String, PodTracker.Loss)
+    case podLeft(String, PodLoss)
     /// Nobody is accepted any more, and the last client is gone.
     case drained
     /// One connection failed; the others go on.

@@ -10,7 +10,7 @@ package enum PodBalance: String, CaseIterable, Sendable {
 /// The pods that a forward goes to, and which of them a connection gets.
 ///
 /// Theory of operation. A forward begins with one pod. Where the target is more than a pod, its pods are followed
-/// (``PodWatch``): without balancing the forward stays with its pod until that is lost, and then moves to the best of the
+/// (``ObjectWatch``; ``TargetPods`` says what that means): without balancing the forward stays with its pod until that is lost, and then moves to the best of the
 /// others; with balancing every pod that serves takes part. A pod that is lost is *left*: its live connections go on
 /// to their own end, new ones and those on which nothing has happened yet go elsewhere. A pod that refuses a dial is
 /// set aside for a while, as long as there are others.
@@ -30,12 +30,12 @@ final class PodSet {
         case lost(UpstreamError, isLast: Bool)
         case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
         /// New connections go to another pod.
-        case moved(from: String, to: String, PodTracker.Loss)
+        case moved(from: String, to: String, PodLoss)
         /// The pod is lost, and there is no other yet.
-        case bereft(of: String, PodTracker.Loss)
+        case bereft(of: String, PodLoss)
         /// A pod takes part in balancing, or does no more.
         case joined(String)
-        case left(String, PodTracker.Loss)
+        case left(String, PodLoss)
     }
 
     /// What the forwarder knows and does for the pods.
@@ -49,7 +49,7 @@ final class PodSet {
         let endpoint: () -> UpstreamEndpoint?
         let renewedEndpoint: () -> UpstreamEndpoint?
         /// The pod's ports, in the order of the listeners'; nil: it lacks one.
-        let remotePorts: (Pod) -> [UInt16]?
+        let remotePorts: (Pod, EndpointTracker?) -> [UInt16]?
     }
 
     private final class Member {
@@ -90,7 +90,10 @@ final class PodSet {
     private let replays = Replay.Account()
     private var members: [Member] = []
     private var nextNumber = 0
-    private var watch: PodWatch?
+    private var podWatch: ObjectWatch<Pod>?
+    /// Of a service, where the user may read them.
+    private var sliceWatch: ObjectWatch<EndpointSlice>?
+    private var areNamedBySlices = false
     private var isBereft = false
     private var turn = 0
     private var isClosed = false
@@ -150,39 +153,61 @@ final class PodSet {
     }
 
     /// Follows the pods of the target from now on.
-    func follow(_ selector: PodSelector) {
-        let endpoint = surroundings.endpoint
+    ///
+    /// - Parameters:
+    ///   - service: its name, where the target is one.
+    ///   - areNamedBySlices: whether only those pods are the target's that the service's endpoint slices name.
+    func follow(_ selector: PodSelector, service: String?, areNamedBySlices: Bool) {
+        self.areNamedBySlices = areNamedBySlices
         // The forward itself goes first.
         let begin =
             surroundings.balance == nil ? surroundings.loop.now + Self.followAfter : surroundings.loop.now
-        let watch = PodWatch(
+        let podWatch = ObjectWatch<Pod>(
             loop: surroundings.loop,
-            endpoint: endpoint,
-            selector: selector,
+            endpoint: surroundings.endpoint,
+            path: { selector.path(from: $0, at: $1) },
             unavailable: {},
-            handler: { [weak self] in self?.podsChanged($0) }
+            changed: { [weak self] in self?.podsChanged() }
         )
-        self.watch = watch
-        watch.start(at: begin)
+        self.podWatch = podWatch
+        podWatch.start(at: begin)
+        guard let service else { return }
+        let sliceWatch = ObjectWatch<EndpointSlice>(
+            loop: surroundings.loop,
+            endpoint: surroundings.endpoint,
+            path: { .endpointSlices(of: service, namespace: selector.namespace, from: $0, at: $1) },
+            unavailable: { [weak self] in
+                self?.sliceWatch = nil
+                self?.podsChanged()
+            },
+            changed: { [weak self] in self?.podsChanged() }
+        )
+        self.sliceWatch = sliceWatch
+        sliceWatch.start(at: begin)
     }
 
-    private func podsChanged(_ tracker: PodTracker) {
-        guard !isClosed else { return }
+    private func podsChanged() {
+        guard !isClosed, let podWatch, podWatch.tracker.hasListed else { return }
+        let pods = TargetPods(
+            podWatch.tracker,
+            slices: sliceWatch?.tracker,
+            areNamedBySlices: areNamedBySlices
+        )
         if surroundings.balance == nil {
-            moveIfLost(tracker)
+            moveIfLost(pods)
         } else {
-            rebalance(tracker)
+            rebalance(pods)
         }
     }
 
-    private func moveIfLost(_ tracker: PodTracker) {
+    private func moveIfLost(_ pods: TargetPods) {
         guard let current = members.last(where: { !$0.isLeft }),
-            let loss = tracker.loss(of: current.name, uid: current.uid)
+            let loss = pods.loss(of: current.name, uid: current.uid)
         else {
             isBereft = false
             return
         }
-        guard let next = successor(of: current, tracker) else {
+        guard let next = successor(of: current, pods) else {
             if !isBereft { handler(.bereft(of: current.name, loss)) }
             isBereft = true
             // One that terminates may serve for a while.
@@ -200,16 +225,15 @@ final class PodSet {
         leave(current)
     }
 
-    private func successor(of current: Member, _ tracker: PodTracker) -> (pod: Pod, ports: [UInt16])? {
-        for pod in tracker.serving where pod.metadata.uid != current.uid || pod.metadata.name != current.name
-        {
-            if let ports = surroundings.remotePorts(pod) { return (pod, ports) }
+    private func successor(of current: Member, _ pods: TargetPods) -> (pod: Pod, ports: [UInt16])? {
+        for pod in pods.serving where pod.metadata.uid != current.uid || pod.metadata.name != current.name {
+            if let ports = surroundings.remotePorts(pod, sliceWatch?.tracker) { return (pod, ports) }
         }
         return nil
     }
 
-    private func rebalance(_ tracker: PodTracker) {
-        let serving = tracker.serving
+    private func rebalance(_ pods: TargetPods) {
+        let serving = pods.serving
         for member in members where !member.isLeft {
             member.isServing = serving.contains {
                 $0.metadata.name == member.name && $0.metadata.uid == member.uid
@@ -220,7 +244,7 @@ final class PodSet {
             let isMember = members.contains {
                 !$0.isLeft && $0.name == pod.metadata.name && $0.uid == pod.metadata.uid
             }
-            guard !isMember, let ports = surroundings.remotePorts(pod),
+            guard !isMember, let ports = surroundings.remotePorts(pod, sliceWatch?.tracker),
                 let namespace = members.first?.namespace
             else { continue }
             add(pod.metadata.name, uid: pod.metadata.uid, namespace: namespace, remotePorts: ports)
@@ -228,7 +252,7 @@ final class PodSet {
             count += 1
         }
         for member in members where !member.isLeft {
-            guard let loss = tracker.loss(of: member.name, uid: member.uid) else { continue }
+            guard let loss = pods.loss(of: member.name, uid: member.uid) else { continue }
             // The last one is left only for another.
             guard members.contains(where: { !$0.isLeft && $0 !== member }) else {
                 if !isBereft { handler(.bereft(of: member.name, loss)) }
@@ -348,8 +372,10 @@ final class PodSet {
     /// Closes every tunnel; their connections are reset.
     func close() {
         isClosed = true
-        watch?.close()
-        watch = nil
+        podWatch?.close()
+        podWatch = nil
+        sliceWatch?.close()
+        sliceWatch = nil
         for member in members { member.tunnels.close() }
     }
 }

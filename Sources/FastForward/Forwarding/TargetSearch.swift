@@ -2,6 +2,7 @@
 ///
 /// Theory of operation. A pod is got by its name. Of anything else the object is got, which says by its selector which
 /// pods are its own; they are listed, and the best is taken, or the first that a watch tells of (``PodSearch`` decides).
+/// A service without a selector may have endpoint slices that name pods all the same; kubectl does not ask for them.
 /// A type that is not one of those that lead to pods is looked up in the server's discovery (``TypeSearch``), so that
 /// the user is told what is wrong with it.
 final class TargetSearch {
@@ -12,6 +13,8 @@ final class TargetSearch {
         let service: Service?
         /// Which pods are the target's; nil: it is a pod itself.
         let selector: PodSelector?
+        /// Of a service without a selector: those of the pods that these name are its own; nil: all are.
+        let slices: EndpointTracker?
     }
 
     private let loop: EventLoop
@@ -26,6 +29,7 @@ final class TargetSearch {
     private var typeSearch: TypeSearch
     private var selector: PodSelector?
     private var service: Service?
+    private var slices: EndpointTracker?
 
     /// - Parameter handler: called once, in a later turn, unless the search is cancelled.
     init(
@@ -55,7 +59,7 @@ final class TargetSearch {
             guard let self else { return }
             if kind == .pod {
                 self.decode(Pod.self, body) {
-                    self.finish(.success(Found(pod: $0, service: nil, selector: nil)))
+                    self.finish(.success(Found(pod: $0, service: nil, selector: nil, slices: nil)))
                 }
             } else {
                 self.select(kind, body)
@@ -67,7 +71,11 @@ final class TargetSearch {
         do throws(PodSelectorError) {
             selector = try PodSelector(of: kind, body: body, namespace: namespace)
         } catch {
-            finish(.failure(.target(error)))
+            if case .serviceWithoutSelector = error {
+                decode(Service.self, body) { self.listSlices(of: $0, otherwise: error) }
+            } else {
+                finish(.failure(.target(error)))
+            }
             return
         }
         guard kind == .service else {
@@ -77,6 +85,28 @@ final class TargetSearch {
         decode(Service.self, body) {
             self.service = $0
             self.list()
+        }
+    }
+
+    /// Goes on with the pods that the service's endpoint slices name, if there are any.
+    private func listSlices(of service: Service, otherwise error: PodSelectorError) {
+        let namespace = service.metadata.namespace.nonEmpty ?? namespace
+        let path: APIPath = .endpointSlices(of: target.name, namespace: namespace, at: endpoint.server)
+        let asked = APIFailure.Request(verb: "list", resource: "endpointslices.discovery.k8s.io", name: "")
+        get(path, asked, otherwise: { [weak self] _ in self?.finish(.failure(.target(error))) }) {
+            [weak self] body in
+            guard let self else { return }
+            self.decode(ObjectList<EndpointSlice>.self, body) {
+                var slices = EndpointTracker()
+                _ = slices.listed($0)
+                guard !slices.readiness.isEmpty else {
+                    self.finish(.failure(.target(error)))
+                    return
+                }
+                (self.slices, self.service) = (slices, service)
+                self.selector = PodSelector(allOf: namespace)
+                self.list(otherwise: error)
+            }
         }
     }
 
@@ -116,7 +146,8 @@ final class TargetSearch {
 
     // MARK: Pods
 
-    private func list() {
+    /// - Parameter error: the end where none of the pods is the target's own.
+    private func list(otherwise error: PodSelectorError? = nil) {
         guard let selector else { return }
         if timer == nil {
             timer = LoopTimer(loop: loop) { [weak self] in
@@ -125,25 +156,26 @@ final class TargetSearch {
             }
             timer?.schedule(at: search.deadline)
         }
-        let path: APIPath = .pods(
-            namespace: selector.namespace,
-            labelSelector: selector.labelSelector,
-            at: endpoint.server
-        )
+        let path = selector.path(at: endpoint.server)
         get(path, APIFailure.Request(verb: "list", resource: "pods", name: "")) { [weak self] body in
             guard let self else { return }
-            self.decode(PodList.self, body) { self.perform(self.search.listed($0)) }
+            self.decode(PodList.self, body) {
+                var list = $0
+                if let readiness = self.slices?.readiness {
+                    list.items.removeAll { readiness.isReady($0) == nil }
+                }
+                if let error, list.items.isEmpty {
+                    self.finish(.failure(.target(error)))
+                } else {
+                    self.perform(self.search.listed(list))
+                }
+            }
         }
     }
 
     private func watch(from resourceVersion: String) {
         guard let selector else { return }
-        let path: APIPath = .podWatch(
-            namespace: selector.namespace,
-            labelSelector: selector.labelSelector,
-            resourceVersion: resourceVersion,
-            at: endpoint.server
-        )
+        let path = selector.path(from: resourceVersion, at: endpoint.server)
         let request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] _ in
             // However a watch ends: a fresh list says where to go on.
             guard let self else { return }
@@ -163,7 +195,8 @@ final class TargetSearch {
         case nil: break
         case .list: list()
         case .watch(let resourceVersion): watch(from: resourceVersion)
-        case .found(let pod): finish(.success(Found(pod: pod, service: service, selector: selector)))
+        case .found(let pod):
+            finish(.success(Found(pod: pod, service: service, selector: selector, slices: slices)))
         case .failed(let error): finish(.failure(.noPod(error)))
         }
     }

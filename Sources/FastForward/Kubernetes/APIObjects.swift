@@ -155,26 +155,6 @@ package enum ContainerRuntime: Hashable, Sendable {
     }
 }
 
-/// A list of pods.
-package struct PodList: Decodable, Hashable, Sendable {
-    package struct Metadata: Decodable, Hashable, Sendable {
-        /// Where a watch goes on from.
-        package var resourceVersion: String?
-    }
-
-    package var metadata: Metadata?
-    package var items: [Pod]
-
-    enum CodingKeys: CodingKey { case metadata, items }
-
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        metadata = try container.decodeIfPresent(Metadata.self, forKey: .metadata)
-        // Go writes an empty list as null.
-        items = try container.decodeIfPresent([Pod].self, forKey: .items) ?? []
-    }
-}
-
 /// How the API server says that a request failed (meta/v1 Status).
 package struct Status: Decodable, Hashable, Sendable {
     package struct Details: Decodable, Hashable, Sendable {

@@ -30,11 +30,37 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
         namespace: String,
         labelSelector: String? = nil,
         fieldSelector: String = "",
+        from resourceVersion: String? = nil,
         at server: ServerURL
     ) -> APIPath {
         var query = labelSelector.map { [("labelSelector", $0)] } ?? []
         if !fieldSelector.isEmpty { query.append(("fieldSelector", fieldSelector)) }
-        return APIPath(server, ["api", "v1", "namespaces", namespace, "pods"], query: query)
+        return APIPath(
+            server,
+            ["api", "v1", "namespaces", namespace, "pods"],
+            query: query + watchQuery(from: resourceVersion)
+        )
+    }
+
+    /// The endpoint slices of a service.
+    package static func endpointSlices(
+        of service: String,
+        namespace: String,
+        from resourceVersion: String? = nil,
+        at server: ServerURL
+    ) -> APIPath {
+        APIPath(
+            server,
+            ["apis", "discovery.k8s.io", "v1", "namespaces", namespace, "endpointslices"],
+            query: [("labelSelector", "\(EndpointSlice.serviceLabel)=\(service)")]
+                + watchQuery(from: resourceVersion)
+        )
+    }
+
+    /// What makes a list a watch for the changes since that version (of the list before); nil: it stays a list.
+    private static func watchQuery(from resourceVersion: String?) -> [(String, String)] {
+        guard let resourceVersion else { return [] }
+        return [("resourceVersion", resourceVersion), ("watch", "true"), ("allowWatchBookmarks", "true")]
     }
 
     /// One object.
@@ -74,20 +100,6 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
     private static func collection(of type: ResourceType, namespace: String) -> [String] {
         let root = type.group.isEmpty ? ["api", type.version] : ["apis", type.group, type.version]
         return root + (type.isNamespaced ? ["namespaces", namespace] : []) + [type.plural]
-    }
-
-    /// The changes of the pods that `labelSelector` chooses, from `resourceVersion` on (of the list before).
-    package static func podWatch(
-        namespace: String,
-        labelSelector: String,
-        fieldSelector: String = "",
-        resourceVersion: String,
-        at server: ServerURL
-    ) -> APIPath {
-        var query = [("labelSelector", labelSelector)]
-        if !fieldSelector.isEmpty { query.append(("fieldSelector", fieldSelector)) }
-        query += [("resourceVersion", resourceVersion), ("watch", "true"), ("allowWatchBookmarks", "true")]
-        return APIPath(server, ["api", "v1", "namespaces", namespace, "pods"], query: query)
     }
 
     /// The port-forward of a pod; `ports` only for WebSocket channels.

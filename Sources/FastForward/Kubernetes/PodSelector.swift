@@ -56,6 +56,24 @@ package struct PodSelector: Hashable, Sendable {
         fieldSelector = "metadata.name=\(pod)"
     }
 
+    /// Every pod of a namespace.
+    package init(allOf namespace: String) {
+        self.namespace = namespace
+        labelSelector = ""
+        fieldSelector = ""
+    }
+
+    /// The list of the pods, or the watch from this version on.
+    package func path(from resourceVersion: String? = nil, at server: ServerURL) -> APIPath {
+        .pods(
+            namespace: namespace,
+            labelSelector: labelSelector,
+            fieldSelector: fieldSelector,
+            from: resourceVersion,
+            at: server
+        )
+    }
+
     /// Reads the answer to a GET of an object that is no pod.
     ///
     /// - Parameter namespace: where it was looked for; the object's own word goes first.

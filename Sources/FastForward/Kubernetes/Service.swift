@@ -7,6 +7,8 @@ package struct Service: Decodable, Hashable, Sendable {
 
     package struct Spec: Decodable, Hashable, Sendable {
         package var ports: [Port]?
+        /// Absent or empty where somebody else says which pods are the service's.
+        package var selector: [String: String]?
         /// `None` where the service is headless.
         package var clusterIP: String?
     }
@@ -40,6 +42,20 @@ package struct Service: Decodable, Hashable, Sendable {
 
     package var ports: [Port] { spec?.ports ?? [] }
     package var isHeadless: Bool { spec?.clusterIP == "None" }
+    package var hasSelector: Bool { !(spec?.selector ?? [:]).isEmpty }
+
+    /// The service as its endpoint slices translate its ports at `pod`.
+    ///
+    /// Who keeps the slices of a service without a selector says where its ports lead; there is no other word on it.
+    package func translated(by slices: EndpointTracker, at pod: Pod) -> Service {
+        var service = self
+        service.spec?.ports = ports.map { port in
+            var port = port
+            if let number = slices.port(port.name ?? "", at: pod) { port.targetPort = .number(number) }
+            return port
+        }
+        return service
+    }
 }
 
 /// A port of a pod that a service leads to: the same number at every pod, or a name that each pod explains itself.

@@ -95,7 +95,7 @@ final class APIExchange: SecureConnectionUser {
             send(.methodNotAllowed, to: request)
             return true
         }
-        guard user.mayRead else {
+        guard user.mayRead, user.mayReadSlices || resource.type != .endpointSlices else {
             send(.forbidden(user: user.name, verb: verb, resource), to: request)
             return true
         }

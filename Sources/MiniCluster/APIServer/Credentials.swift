@@ -2,10 +2,11 @@ import FastForward
 
 /// Who may do what: users by the common name of their certificate, or by a bearer token.
 struct Credentials {
-    /// A user, whether it may read objects, and the verbs that it has on pods/portforward.
+    /// A user, whether it may read objects, endpoint slices among them, and the verbs that it has on pods/portforward.
     struct User {
         var name: String
         var mayRead = true
+        var mayReadSlices = true
         var mayGet = true
         var mayCreate = true
 
@@ -26,6 +27,7 @@ struct Credentials {
         ("-create", User(name: "token-create", mayGet: false)),
         ("-get", User(name: "token-get", mayCreate: false)),
         ("-none", User(name: "token-none", mayGet: false, mayCreate: false)),
+        ("-sliceless", User(name: "token-sliceless", mayReadSlices: false)),
         ("-blind", User(name: "token-blind", mayRead: false, mayGet: false, mayCreate: false)),
     ]
 

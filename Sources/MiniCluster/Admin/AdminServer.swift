@@ -5,7 +5,7 @@ import FastForward
 ///     GET  /stats
 ///     POST /cut?tunnel=all&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
 ///          /answer?status=normal|401|500|garbage|hang
-///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting      /delete?pod=NAME&grace=MILLISECONDS
+///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting&ready=0      /delete?pod=NAME&grace=MILLISECONDS
 ///          /ready?pod=NAME&on=0
 ///          /frames?bytes=N (the most payload in a frame; without bytes: no limit)
 ///          /phase?pod=NAME&phase=Pending|Running|Succeeded|Failed
@@ -134,6 +134,7 @@ private final class AdminConnection: TransportOwner {
             namespace: namespace,
             labels: pairs.filter { $0.count == 2 }.map { (String($0[0]), String($0[1])) },
             life: query["life"] == "starting" ? .starting : .running,
+            isReady: query["ready"] != "0",
             ageSeconds: 0,
             readySeconds: 0
         )

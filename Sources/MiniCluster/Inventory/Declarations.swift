@@ -83,8 +83,22 @@ struct ServiceDeclaration {
     var namespace = "default"
     /// Empty: none, so that somebody else says where the service leads.
     var selector: [(String, String)]
+    /// The pods that its endpoint slices name where it has no selector.
+    var podNames: [String] = []
     var isHeadless = false
+    /// Whether it leads to pods that run, but are not ready.
+    var publishesNotReady = false
     var ports: [Port]
+
+    /// Whether a pod is behind it.
+    func leads(to pod: Pod) -> Bool {
+        pod.namespace == namespace
+            && (selector.isEmpty
+                ? podNames.contains(pod.name) : LabelQuery(selector).accepts(pod.labels))
+    }
+
+    /// Whether anybody keeps endpoint slices for it.
+    var hasSlices: Bool { !selector.isEmpty || !podNames.isEmpty }
 }
 
 /// A controller of pods, of whichever type.

@@ -171,6 +171,20 @@ struct Inventory {
                 .init("setup", 8, .name("setup")),
             ]
         ),
+        // Pods that run, ready or not.
+        ServiceDeclaration(
+            name: "eager",
+            selector: [("app", "demo")],
+            publishesNotReady: true,
+            ports: [.init("echo", 7, .number(7000))]
+        ),
+        // Whoever keeps its endpoint slice names these, when they are there.
+        ServiceDeclaration(
+            name: "adopted",
+            selector: [],
+            podNames: ["demo", "second", "third"],
+            ports: [.init("echo", 7, .number(7000)), .init("web", 80, .name("http"))]
+        ),
         ServiceDeclaration(name: "external", selector: [], ports: [.init("http", 80, .number(8080))]),
         ServiceDeclaration(
             name: "nobody",

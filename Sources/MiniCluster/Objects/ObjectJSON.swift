@@ -58,6 +58,7 @@ enum ServiceObject {
         var spec: [(String, JSON)] = []
         if !service.ports.isEmpty { spec.append(("ports", .array(service.ports.map { port($0) }))) }
         if !service.selector.isEmpty { spec.append(("selector", .strings(service.selector))) }
+        if service.publishesNotReady { spec.append(("publishNotReadyAddresses", true)) }
         let address: JSON = service.isHeadless ? "None" : "10.96.0.20"
         spec += [
             ("clusterIP", address), ("clusterIPs", [address]), ("type", "ClusterIP"),
@@ -173,13 +174,13 @@ enum PlainObject {
 enum EndpointSliceObject {
     static func object(of service: ServiceDeclaration, pods: [Pod], resourceVersion: Int) -> APIObject {
         let name = "\(service.name)-nh42f"
-        let selector = LabelQuery(service.selector)
         let members = pods.filter { pod in
-            pod.namespace == service.namespace && !pod.address.isEmpty && selector.accepts(pod.labels)
+            service.leads(to: pod) && !pod.address.isEmpty
                 && (pod.phase == .running || pod.phase == .pending)
         }
+        let keeper = service.selector.isEmpty ? "by-hand.example.com" : "endpointslice-controller.k8s.io"
         let labels = [
-            ("endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"),
+            ("endpointslice.kubernetes.io/managed-by", keeper),
             ("kubernetes.io/service-name", service.name),
         ]
         let metadata = ObjectJSON.metadata(
@@ -198,18 +199,19 @@ enum EndpointSliceObject {
                 .endpointSlices,
                 metadata: metadata,
                 [
-                    ("addressType", "IPv4"), ("endpoints", .array(members.map { endpoint($0) })),
+                    ("addressType", "IPv4"), ("endpoints", .array(members.map { endpoint($0, of: service) })),
                     ("ports", .array(ports(of: service, members))),
                 ]
             )
         )
     }
 
-    private static func endpoint(_ pod: Pod) -> JSON {
+    private static func endpoint(_ pod: Pod, of service: ServiceDeclaration) -> JSON {
         [
             "addresses": [.string(pod.address)],
             "conditions": [
-                "ready": .bool(pod.isReady && !pod.isBeingDeleted), "serving": .bool(pod.isReady),
+                "ready": .bool(service.publishesNotReady || pod.isReady && !pod.isBeingDeleted),
+                "serving": .bool(pod.isReady),
                 "terminating": .bool(pod.isBeingDeleted),
             ],
             "targetRef": [

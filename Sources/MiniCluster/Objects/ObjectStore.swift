@@ -47,10 +47,7 @@ final class ObjectStore {
         resourceVersion += 1
         pod.resourceVersion = resourceVersion
         record(APIChange(kind: kind, version: resourceVersion, object: PodObject.object(of: pod)))
-        for service in services
-        where service.namespace == pod.namespace && !service.selector.isEmpty
-            && LabelQuery(service.selector).accepts(pod.labels)
-        {
+        for service in services where service.leads(to: pod) {
             resourceVersion += 1
             record(APIChange(kind: .modified, version: resourceVersion, object: slice(of: service)))
         }
@@ -68,7 +65,7 @@ final class ObjectStore {
         let candidates =
             switch query.type {
             case .pods: pods.map { PodObject.object(of: $0) }
-            case .endpointSlices: services.filter { !$0.selector.isEmpty }.map { slice(of: $0) }
+            case .endpointSlices: services.filter(\.hasSlices).map { slice(of: $0) }
             case _: fixed
             }
         return candidates.filter { query.accepts($0) }

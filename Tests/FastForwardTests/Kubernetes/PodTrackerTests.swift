@@ -46,7 +46,7 @@ import Testing
         _ = tracker.listed(try list(pod("a"), pod("b")))
         #expect(tracker.changed(try change("MODIFIED", pod("a", isDeleted: true))) == nil)
         #expect(tracker.loss(of: "a", uid: "1") == .terminating)
-        #expect(tracker.serving.map(\.metadata.name) == ["b"])
+        #expect(TargetPods(tracker).serving.map(\.name) == ["b"])
         #expect(tracker.changed(try change("DELETED", pod("a"))) == nil)
         #expect(tracker.loss(of: "a", uid: "1") == .gone)
         #expect(tracker.changed(try change("ADDED", pod("a", uid: "2"))) == nil)
@@ -63,7 +63,7 @@ import Testing
         var tracker = PodTracker()
         _ = tracker.listed(try list(pod("a", isReady: false), pod("b")))
         #expect(tracker.loss(of: "a", uid: "1") == nil)
-        #expect(tracker.serving.map(\.metadata.name) == ["b"])
+        #expect(TargetPods(tracker).serving.map(\.name) == ["b"])
     }
 
     @Test func `a watch goes on where the last one ended, bookmarks included`() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension Integration {
@@ -9,9 +10,11 @@ extension Integration {
             _ target: String,
             port: String = ":7000",
             _ options: [String] = [],
+            kubeconfig: String = "kubeconfig",
             in scenario: Scenario
         ) throws -> Forward {
-            let arguments = [Programs.ffwd, "--kubeconfig", try scenario.cluster.kubeconfig] + options
+            let path = try scenario.cluster.directory.appendingPathComponent(kubeconfig).path
+            let arguments = [Programs.ffwd, "--kubeconfig", path] + options
             return try Forward(
                 scenario.start(arguments + [target, port]),
                 remotePorts: [7000],
@@ -43,6 +46,79 @@ extension Integration {
                     until: scenario.deadline
                 )
                 try expectEcho(forward, 20, in: scenario)
+            }
+        }
+
+        /// Who may not read endpoint slices follows the pods alone.
+        @Test func `a service's pods are followed without the right to its endpoint slices`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try forward(
+                    "svc/demo",
+                    port: ":7",
+                    ["--balance", "round-robin"],
+                    kubeconfig: "kubeconfig-token-sliceless",
+                    in: scenario
+                )
+                try create("second", in: scenario)
+                _ = try forward.process.errors.line(
+                    beginningWith: "forwarding to pod/second too",
+                    until: scenario.deadline
+                )
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                _ = try forward.process.errors.line(
+                    beginningWith: "pod/demo is gone: no longer",
+                    until: scenario.deadline
+                )
+                try expectEcho(forward, 10, in: scenario)
+            }
+        }
+
+        /// `publishNotReadyAddresses`: only the endpoint slices tell.
+        @Test func `a service that leads to pods before they are ready is believed`() throws {
+            let kind = ClusterKind.miniCluster(.ideal).with("--examples")
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                try create("unready&ready=0", in: scenario)
+                let forward = try forward(
+                    "svc/eager",
+                    port: ":7",
+                    ["--balance", "round-robin"],
+                    in: scenario
+                )
+                _ = try forward.process.errors.line(
+                    beginningWith: "forwarding to pod/unready too",
+                    until: scenario.deadline
+                )
+                try expectEcho(forward, 10, in: scenario)
+                let other = try self.forward("svc/demo", port: ":7", ["--balance", "least"], in: scenario)
+                try create("ready", in: scenario)
+                _ = try other.process.errors.line(
+                    beginningWith: "forwarding to pod/ready too",
+                    until: scenario.deadline
+                )
+                #expect(!other.process.errors.text.contains("unready"), "\(other.process.errors.text)")
+            }
+        }
+
+        /// kubectl refuses it.
+        @Test func `of a service without a selector the pods are followed that its endpoint slices name`()
+            throws
+        {
+            let kind = ClusterKind.miniCluster(.ideal).with("--examples")
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try forward("svc/adopted", port: ":echo", in: scenario)
+                try expectEcho(forward, 4, in: scenario)
+                try create("stranger", in: scenario)
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                _ = try forward.process.errors.line(
+                    beginningWith: "pod/demo is gone, and there is no other",
+                    until: scenario.deadline
+                )
+                try create("second", in: scenario)
+                _ = try forward.process.errors.line(
+                    beginningWith: "pod/demo is gone: forwarding to pod/second",
+                    until: scenario.deadline
+                )
+                try expectEcho(forward, 4, in: scenario)
             }
         }
 

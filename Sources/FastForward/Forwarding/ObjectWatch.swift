@@ -1,11 +1,12 @@
-/// Follows the pods of a target: lists them, watches them, and begins again where that ends.
-final class PodWatch {
+/// Follows objects of one type: lists them, watches them, and begins again where that ends.
+final class ObjectWatch<Object: FollowedObject> {
     private let loop: EventLoop
     private let endpoint: () -> UpstreamEndpoint?
-    private let selector: PodSelector
-    private let handler: (PodTracker) -> Void
+    private let path: (_ resourceVersion: String?, ServerURL) -> APIPath
+    private let changed: () -> Void
     private let unavailable: () -> Void
-    private var tracker = PodTracker()
+    /// What is known of them.
+    private(set) var tracker = ObjectTracker<Object>()
     private var request: APIRequest?
     private var timer: LoopTimer?
     private var policy = ReconnectPolicy()
@@ -14,27 +15,28 @@ final class PodWatch {
 
     /// - Parameters:
     ///   - endpoint: asked for each request.
+    ///   - path: of a watch from this version on; nil: of a list.
     ///   - unavailable: called once, where the user may not list or watch.
-    ///   - handler: called with each change.
+    ///   - changed: called with each change.
     init(
         loop: EventLoop,
         endpoint: @escaping () -> UpstreamEndpoint?,
-        selector: PodSelector,
+        path: @escaping (_ resourceVersion: String?, ServerURL) -> APIPath,
         unavailable: @escaping () -> Void,
-        handler: @escaping (PodTracker) -> Void
+        changed: @escaping () -> Void
     ) {
         self.loop = loop
         self.endpoint = endpoint
-        self.selector = selector
+        self.path = path
         self.unavailable = unavailable
-        self.handler = handler
+        self.changed = changed
         keys = RandomKeys(pool: loop.pool)
     }
 
     /// Begins at `instant`.
     func start(at instant: Instant) { schedule(.list, at: instant) }
 
-    private func perform(_ action: PodTracker.Action?) {
+    private func perform(_ action: ObjectTracker<Object>.Action?) {
         guard !isClosed else { return }
         switch action {
         case nil: break
@@ -49,25 +51,21 @@ final class PodWatch {
 
     private func list() {
         guard let endpoint = endpoint() else { return }
-        let path: APIPath = .pods(
-            namespace: selector.namespace,
-            labelSelector: selector.labelSelector,
-            fieldSelector: selector.fieldSelector,
-            at: endpoint.server
-        )
-        request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] result in
+        request = APIRequest(loop: loop, endpoint: endpoint, path: path(nil, endpoint.server)) {
+            [weak self] result in
             guard let self else { return }
             switch result {
             case .failure: self.perform(self.tracker.failed(status: nil))
             case .success(let answer):
-                guard answer.status == 200, let list = try? APIObjects.decode(PodList.self, from: answer.body)
+                guard answer.status == 200,
+                    let list = try? APIObjects.decode(ObjectList<Object>.self, from: answer.body)
                 else {
                     self.perform(self.tracker.failed(status: answer.status == 200 ? nil : answer.status))
                     return
                 }
                 self.policy.succeeded()
                 let action = self.tracker.listed(list)
-                self.handler(self.tracker)
+                self.changed()
                 self.perform(action)
             }
         }
@@ -75,14 +73,8 @@ final class PodWatch {
 
     private func watch(from version: String) {
         guard let endpoint = endpoint() else { return }
-        let path: APIPath = .podWatch(
-            namespace: selector.namespace,
-            labelSelector: selector.labelSelector,
-            fieldSelector: selector.fieldSelector,
-            resourceVersion: version,
-            at: endpoint.server
-        )
-        let request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] result in
+        let request = APIRequest(loop: loop, endpoint: endpoint, path: path(version, endpoint.server)) {
+            [weak self] result in
             guard let self else { return }
             if case .success(let answer) = result, answer.status != 200 {
                 self.perform(self.tracker.failed(status: answer.status))
@@ -92,10 +84,10 @@ final class PodWatch {
         }
         request.onLine = { [weak self] line in
             guard let self, !self.isClosed,
-                let change = try? APIObjects.decode(PodTracker.Change.self, from: line)
+                let change = try? APIObjects.decode(ObjectTracker<Object>.Change.self, from: line)
             else { return }
             let action = self.tracker.changed(change)
-            self.handler(self.tracker)
+            self.changed()
             guard action != nil, !self.isClosed else { return }
             self.request?.cancel()
             self.perform(action)
@@ -108,7 +100,7 @@ final class PodWatch {
         schedule(tracker.retry(), at: policy.nextAttempt ?? loop.now)
     }
 
-    private func schedule(_ action: PodTracker.Action, at instant: Instant) {
+    private func schedule(_ action: ObjectTracker<Object>.Action, at instant: Instant) {
         timer?.close()
         let timer = LoopTimer(loop: loop) { [weak self] in self?.perform(action) }
         self.timer = timer
