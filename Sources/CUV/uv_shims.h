@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <poll.h>
 #include <linux/sockios.h>
@@ -21,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -114,6 +116,61 @@ static inline int ffwd_diag_is_owned(
     question.request.sdiag_family = source->sa_family;
     question.request.sdiag_protocol = IPPROTO_TCP;
     question.request.idiag_states = -1;
+// A socket that tells of links, addresses and routes that come, change and go (rtnetlink(7)); needs no privilege.
+static inline int ffwd_route_open(void) {
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    if (fd < 0) return -errno;
+    struct sockaddr_nl address = {
+        .nl_family = AF_NETLINK,
+        .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
+    };
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        int code = -errno;
+        close(fd);
+        return code;
+    }
+    return fd;
+}
+
+// Drops what the socket has told so far, at most so many messages; whether it told anything.
+static inline int ffwd_route_drain(int fd, int most) {
+    char bytes[8192];
+    int heard = 0;
+    while (most-- > 0) {
+        // What did not fit into the socket (ENOBUFS) was told as well.
+        if (recv(fd, bytes, sizeof bytes, 0) >= 0 || errno == ENOBUFS) heard = 1;
+        else if (errno != EINTR) break;
+    }
+    return heard;
+}
+
+// Whether an address is one of this host's: only such a one can be bound. Doubtful cases are its own.
+static inline int ffwd_is_own_address(const struct sockaddr *address) {
+    struct sockaddr_storage any;
+    socklen_t size = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    memcpy(&any, address, size);
+    // The port stands at the same place in both families.
+    ((struct sockaddr_in *)&any)->sin_port = 0;
+    int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return 1;
+    int isOwn = bind(fd, (const struct sockaddr *)&any, size) == 0 || errno != EADDRNOTAVAIL;
+    close(fd);
+    return isOwn;
+}
+
+// For how many milliseconds this host has slept since it was started.
+static inline int64_t ffwd_slept_milliseconds(void) {
+    struct timespec all, awake;
+    if (clock_gettime(CLOCK_MONOTONIC, &awake) != 0 || clock_gettime(CLOCK_BOOTTIME, &all) != 0) return 0;
+    return (int64_t)(all.tv_sec - awake.tv_sec) * 1000 + (all.tv_nsec - awake.tv_nsec) / 1000000;
+}
+
+// How often the kernel repeats the question whether a silent peer is there, and how often it may go unanswered.
+static inline void ffwd_set_keepalive_pace(int fd, int seconds, int count) {
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
     question.request.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
     question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
     if (source->sa_family == AF_INET) {

@@ -66,7 +66,10 @@ package final class APIRequest: UpstreamConnection {
                 }
                 head = next
                 // The lines of a watch come when something changes.
-                if onLine != nil, next.status == 200 { openTimeoutSatisfied() }
+                if onLine != nil, next.status == 200 {
+                    openTimeoutSatisfied()
+                    watchSilence()
+                }
                 bodyReader = try HTTPBodyReader(of: next, toMethod: "GET")
             }
             while let event = try bodyReader?.next(batch.bytes, from: &cursor) {

@@ -23,8 +23,8 @@ package struct AcceptGate: Equatable {
 
     /// Descriptors that are kept for what is no client: API requests, look-ups, plugins, tunnels that end.
     private static let reserve = 48
-    /// Of these, for a second tunnel, a watch, and what they look up.
-    private static let leastReserve = 4
+    /// Of these, for a second tunnel, the watches of pods, slices and the network, and what they look up.
+    private static let leastReserve = 6
 
     let connectionsMax: Int
     let limit: Limit

@@ -110,6 +110,12 @@ final class ChannelSet {
         if let port = local.port { reportFailure(port.local, local.remotePort, .noTunnel) }
         local.fail()
     }
+    /// Takes note that the network of this host has changed.
+    func networkChanged() {
+        // Some may end by it.
+        for connection in Array(connections.values) { connection.networkChanged() }
+    }
+
 
     private func schedule() {
         guard let oldest = waiting.first else { return }

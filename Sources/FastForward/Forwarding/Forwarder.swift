@@ -75,6 +75,7 @@ package final class Forwarder {
     private var listeners: [ForwardedListener] = []
     private var gate: AcceptGate?
     private var isDraining = false
+    private var networkWatch: NetworkWatch?
     private var acceptedCount = 0
     private var failures: [String: Int] = [:]
     private var isReady = false
@@ -254,6 +255,8 @@ package final class Forwarder {
             service: found.service?.metadata.name,
             areNamedBySlices: found.slices != nil
         )
+        // Where nothing tells of the network, a dead one is noticed by its silence.
+        networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
     }
 
     /// Whether the end of a client that still wants its answer is kept from the pod.
@@ -338,6 +341,11 @@ package final class Forwarder {
             let renewed = try UpstreamEndpoint(access: access)
             renewed.observer = endpoint?.observer
             request.access = access
+    private func networkChanged() {
+        let isHastened = pods?.networkChanged() ?? false
+        tell(.networkChanged(endsPause: isHastened))
+    }
+
             endpoint = renewed
             return renewed
         } catch {
@@ -417,6 +425,8 @@ package final class Forwarder {
         endpoint?.close()
     }
 
+        networkWatch?.close()
+        networkWatch = nil
     /// Whether a credential plugin's process may still be there; ``close()`` ends it in later turns.
     package var isPluginAlive: Bool { endpoint?.isPluginAlive ?? false }
 }

@@ -25,6 +25,10 @@ package enum ForwardingFact {
     case tunnelEnded(way: TunnelWay, reason: UpstreamError, openSpan: TimeSpan?)
     /// A tunnel that took no more connections has ended what it carried.
     case tunnelRetired(way: TunnelWay, openSpan: TimeSpan)
+    /// A link, an address or a route of this host came, changed or went, or the host has slept.
+    ///
+    /// `endsPause`: a lost tunnel is made again now that would have waited.
+    case networkChanged(endsPause: Bool)
     /// A GET was answered with a status, or failed. A watch tells when it ends.
     case requestEnded(target: String, outcome: Result<Int, UpstreamError>, span: TimeSpan)
     case connectionBegan(client: SocketAddress?, localPort: UInt16, remotePort: UInt16)
@@ -33,7 +37,7 @@ package enum ForwardingFact {
     /// The least level at which it is told.
     package var detail: ForwardingDetail {
         switch self {
-        case .podChosen, .tunnelOpened, .tunnelEnded, .tunnelRetired: .steps
+        case .podChosen, .tunnelOpened, .tunnelEnded, .tunnelRetired, .networkChanged: .steps
         case .requestEnded: .requests
         case .connectionBegan, .connectionEnded: .connections
         }

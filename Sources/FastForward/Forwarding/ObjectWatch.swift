@@ -100,6 +100,15 @@ final class ObjectWatch<Object: FollowedObject> {
         schedule(tracker.retry(), at: policy.nextAttempt ?? loop.now)
     }
 
+    /// Takes note that the network of this host has changed: a pause is cut short, and what is under way looked at.
+    func networkChanged() {
+        request?.networkChanged()
+        guard let timer, timer.deadline != nil, let random = try? keys.next(),
+            policy.hasten(at: loop.now, random: random), let next = policy.nextAttempt
+        else { return }
+        timer.schedule(at: next)
+    }
+
     private func schedule(_ action: ObjectTracker<Object>.Action, at instant: Instant) {
         timer?.close()
         let timer = LoopTimer(loop: loop) { [weak self] in self?.perform(action) }

@@ -375,6 +375,16 @@ final class PodSet {
         podWatch?.close()
         podWatch = nil
         sliceWatch?.close()
+    /// Takes note that the network of this host has changed.
+    ///
+    /// - Returns: whether a pause before a tunnel's next attempt was cut short.
+    func networkChanged() -> Bool {
+        guard !isClosed else { return false }
+        podWatch?.networkChanged()
+        sliceWatch?.networkChanged()
+        return members.reduce(false) { $1.tunnels.networkChanged() || $0 }
+    }
+
         sliceWatch = nil
         for member in members { member.tunnels.close() }
     }

@@ -154,6 +154,8 @@ package final class Tunnel: Carrier, TurnWork {
             fail(error)
         }
     }
+    package override func upstreamDoubted() { doubt() }
+
 
     package override func upstreamReceived(_ batch: inout ByteBuffer) {
         var cursor = 0

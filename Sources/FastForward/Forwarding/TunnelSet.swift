@@ -151,7 +151,29 @@ package final class TunnelSet: Tunnel.Owner {
             return
         }
         waiting.append(Waiting(local: local, since: since))
+        if !hasTunnel { hasten() }
         scheduleTimer()
+    }
+
+    /// Makes the next attempt sooner.
+    ///
+    /// - Returns: false: it is not.
+    @discardableResult private func hasten() -> Bool {
+        // Without randomness the pause stays as it is.
+        guard let random = try? keys.next() else { return false }
+        return reconnect.hasten(at: loop.now, random: random)
+    }
+
+    /// Takes note that the network of this host has changed.
+    ///
+    /// - Returns: whether a pause before the next attempt was cut short.
+    func networkChanged() -> Bool {
+        // Some may end by it.
+        for tunnel in tunnels { tunnel.networkChanged() }
+        channels?.networkChanged()
+        let isHastened = hasten()
+        scheduleTimer()
+        return isHastened
     }
 
     /// What has gone through the tunnels so far.

@@ -90,11 +90,13 @@ struct UpgradeAnswer {
     func reason(ofEnd error: UpstreamError, pod: String) -> UpstreamError {
         let (server, cause): (String, LoopError?)
         switch error {
+        case .timedOut(let name, _, let span):
+            guard isAsked, !isAccepted, refusal == nil else { return error }
+            return .hanging(server: name, for: span)
         case .ended(let name, _): (server, cause) = (name, nil)
         case .network(let name, let failure): (server, cause) = (name, failure)
-        case .tls, .proxy, .http, .handshake, .refused, .tunnel, .timedOut, .silent, .unanswered, .closed,
-            .credential,
-            .answer:
+        case .tls, .proxy, .http, .handshake, .refused, .tunnel, .silent, .addressGone, .unanswered, .hanging,
+            .closed, .credential, .answer:
             return error
         }
         guard isAsked, !isAccepted else { return error }

@@ -22,12 +22,6 @@ package class UpstreamConnection: TransportOwner {
     /// The silence after which the kernel asks whether the server is there, in seconds.
     private static let keepAliveSeconds: UInt32 = 15
 
-    /// How long the server's kernel, or the network, may acknowledge nothing before the connection is dead.
-    ///
-    /// The kernel's own patience is some fifteen minutes. A server that is only slow or stopped still acknowledges.
-    package static let silenceMax = TimeSpan.seconds(15)
-    private static let silenceLook = TimeSpan.seconds(5)
-
     private enum Phase { case idle, preparing, resolving, connecting, passing, handshaking, open, closed }
 
     package let loop: EventLoop
@@ -40,10 +34,16 @@ package class UpstreamConnection: TransportOwner {
     private var tls: TLSSession?
     private var openTimer: LoopTimer?
     private var silenceTimer: LoopTimer?
+    /// Nil: nobody looks for them.
+    private var lifeSigns: LifeSigns?
     private var preparation: CredentialSource.Ticket?
     private var identity: UpstreamIdentity?
     private var hasReopened = false
     private let openTimeout: TimeSpan
+    /// When the server was looked up, or connected to.
+    private var attemptBegan = Instant(nanoseconds: 0)
+    /// How long an attempt is left alone when the network changes: it may have been made because of that.
+    private static let attemptPatience = TimeSpan.milliseconds(250)
 
     package init(
         loop: EventLoop,
@@ -100,7 +100,6 @@ package class UpstreamConnection: TransportOwner {
     }
 
     private final func resolve() {
-        phase = .resolving
         openTimeoutSatisfied()
         let timer = LoopTimer(loop: loop) { self.openTimedOut() }
         openTimer = timer
@@ -109,6 +108,12 @@ package class UpstreamConnection: TransportOwner {
         let host = endpoint.proxy?.host ?? endpoint.server.host
         let port = endpoint.proxy?.port ?? endpoint.server.port
         if let address = SocketAddress(ip: host, port: port) {
+        lookUp()
+    }
+
+    private final func lookUp() {
+        phase = .resolving
+        attemptBegan = loop.now
             connect(to: [address])
             return
         }
@@ -157,16 +162,55 @@ package class UpstreamConnection: TransportOwner {
     /// Ends the connection, once it is open, where nothing is acknowledged any more.
     package final func watchSilence() {
         guard phase == .open else { return }
-        if silenceTimer == nil { silenceTimer = LoopTimer(loop: loop) { self.lookForSilence() } }
-        silenceTimer?.schedule(at: loop.now + Self.silenceLook)
+        lifeSigns = LifeSigns(at: loop.now)
+        scheduleLook()
     }
 
-    private final func lookForSilence() {
+    private final func scheduleLook() {
+        guard let lifeSigns else { return }
+        if silenceTimer == nil { silenceTimer = LoopTimer(loop: loop) { self.lookForLife() } }
+        silenceTimer?.schedule(at: lifeSigns.nextLook)
+    }
+
+    private final func lookForLife(networkChanged: Bool = false) {
         guard phase == .open, let link else { return }
-        if link.silence >= Self.silenceMax {
-            end(.silent(server: serverText, for: Self.silenceMax))
-        } else {
-            watchSilence()
+        let verdict = lifeSigns?.look(
+            silence: link.silence,
+            hasAddress: link.localAddress?.isOwn ?? true,
+            networkChanged: networkChanged,
+            at: loop.now
+        )
+        switch verdict {
+        case nil: return
+        case .alive: break
+        case .doubted: upstreamDoubted()
+        case .silent:
+            end(.silent(server: serverText, for: LifeSigns.silenceMax))
+            return
+        case .addressGone:
+            end(.addressGone(server: serverText, address: link.localAddress?.ip ?? ""))
+            return
+        }
+        scheduleLook()
+    }
+
+    /// Takes note that the network of this host has changed.
+    ///
+    /// What is being connected begins anew: its packets went into the old network. What is open is looked at.
+    package final func networkChanged() {
+        switch phase {
+        case .resolving, .connecting:
+            guard loop.now - attemptBegan >= Self.attemptPatience else { return }
+            lookup?.cancel()
+            lookup = nil
+            race?.cancel()
+            race = nil
+            endpoint.knownAddresses.forget()
+            lookUp()
+        case .open:
+            if lifeSigns == nil { lifeSigns = LifeSigns(at: loop.now) }
+            lookForLife(networkChanged: true)
+        case .idle, .preparing, .passing, .handshaking, .closed: break
         }
     }
 

@@ -17,10 +17,14 @@ package enum UpstreamError: Error, CustomStringConvertible {
     case timedOut(server: String, waitingFor: String, within: TimeSpan)
     /// Nothing that was sent has been acknowledged for so long: the network or the host is gone.
     case silent(server: String, for: TimeSpan)
+    /// This host has lost the address that the connection was made from.
+    case addressGone(server: String, address: String)
     /// The server ended the connection. `during`: what was going on.
     case ended(server: String, during: String)
     /// The server, or something on the way, ended the connection where an answer to the upgrade was due; nil: by a plain end.
     case unanswered(server: String, LoopError?)
+    /// The server, or something on the way, has left the upgrade without an answer for so long.
+    case hanging(server: String, for: TimeSpan)
     /// The server closed the tunnel and may have said why.
     case closed(server: String, code: UInt16?, reason: String)
     /// The credential cannot be had.
@@ -35,8 +39,10 @@ package enum UpstreamError: Error, CustomStringConvertible {
     package var isWayRefused: Bool {
         switch self {
         case .refused(let failure): !failure.isUnauthorized && !failure.isObjectMissing
-        case .handshake, .http, .unanswered: true
-        case .network, .tls, .proxy, .tunnel, .timedOut, .silent, .ended, .closed, .credential, .answer: false
+        case .handshake, .http, .unanswered, .hanging: true
+        case .network, .tls, .proxy, .tunnel, .timedOut, .silent, .addressGone, .ended, .closed, .credential,
+            .answer:
+            false
         }
     }
 
@@ -51,9 +57,8 @@ package enum UpstreamError: Error, CustomStringConvertible {
         switch self {
         case .network(let server, let error): "\(server): \(error)"
         case .tls(let server, let error): "\(server): \(error)"
-        case .proxy, .http, .handshake, .refused, .tunnel, .timedOut, .silent, .ended, .unanswered, .closed,
-            .credential,
-            .answer:
+        case .proxy, .http, .handshake, .refused, .tunnel, .timedOut, .silent, .addressGone, .ended,
+            .unanswered, .hanging, .closed, .credential, .answer:
             description
         }
     }
@@ -80,11 +85,16 @@ package enum UpstreamError: Error, CustomStringConvertible {
             "Unable to connect to the server: no \(what) from \(server) within \(span.text)"
         case .silent(let server, let span):
             "\(server) has acknowledged nothing for \(span.text): the network to it is gone, or its host"
+        case .addressGone(let server, let address):
+            "the connection to \(server) is lost: this host has no address \(address) any more"
         case .ended(let server, let phase):
             "\(server) ended the connection during the \(phase)"
         case .unanswered(let server, let error):
             "error: error upgrading connection: \(server) ended the connection without an answer"
                 + (error.map { ": \($0.reason)" } ?? "")
+                + " (is there a proxy in between that knows no upgrades?)"
+        case .hanging(let server, let span):
+            "error: error upgrading connection: \(server) gave no answer within \(span.text)"
                 + " (is there a proxy in between that knows no upgrades?)"
         case .closed(let server, let code, let reason):
             "\(server) closed the tunnel"

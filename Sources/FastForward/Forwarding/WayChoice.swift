@@ -60,9 +60,8 @@ struct WayChoice {
             if !error.isWayRefused { return .final }
             guard failure.status != nil else { return .answered }
             return failure.lacksCreate ? .unreasoned : .reasoned
-        case .network, .tls, .proxy, .http, .handshake, .tunnel, .timedOut, .silent, .ended, .unanswered,
-            .closed,
-            .credential, .answer:
+        case .network, .tls, .proxy, .http, .handshake, .tunnel, .timedOut, .silent, .addressGone, .ended,
+            .unanswered, .hanging, .closed, .credential, .answer:
             return .misunderstood
         }
     }

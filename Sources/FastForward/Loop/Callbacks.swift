@@ -85,6 +85,11 @@ internal import CUV
         unsafe with(handle.pointee.data, LoopTimer.self) { $0.fire() }
     }
 
+    static let readable: uv_poll_cb = { handle, _, _ in
+        guard let handle = unsafe handle else { return }
+        unsafe with(handle.pointee.data, NetworkWatch.self) { $0.becameReadable() }
+    }
+
     static let signal: uv_signal_cb = { handle, _ in
         guard let handle = unsafe handle else { return }
         unsafe with(handle.pointee.data, SignalWatcher.self) { $0.fire() }

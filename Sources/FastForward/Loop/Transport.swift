@@ -84,8 +84,16 @@ internal import CUV
     package final func setOptions(noDelay: Bool, keepAliveSeconds: UInt32) {
         guard let tcp = unsafe raw(uv_tcp_t.self) else { return }
         unsafe uv_tcp_nodelay(tcp, noDelay ? 1 : 0)
-        if keepAliveSeconds > 0 { unsafe uv_tcp_keepalive(tcp, 1, keepAliveSeconds) }
+        guard keepAliveSeconds > 0 else { return }
+        unsafe uv_tcp_keepalive(tcp, 1, keepAliveSeconds)
+        if let descriptor {
+            ffwd_set_keepalive_pace(descriptor, Self.keepAlivePaceSeconds, Self.keepAliveQuestionsMax)
+        }
     }
+
+    /// How often the kernel repeats its question, and how many may go unanswered: its own defaults take eleven minutes.
+    private static let keepAlivePaceSeconds: Int32 = 5
+    private static let keepAliveQuestionsMax: Int32 = 4
 
     /// The address of the other side.
     package final var peerAddress: SocketAddress? {

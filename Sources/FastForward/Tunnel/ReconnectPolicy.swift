@@ -6,7 +6,12 @@ package struct ReconnectPolicy: Equatable {
     package static let shortest = TimeSpan.milliseconds(100)
     package static let longest = TimeSpan.seconds(10)
 
+    /// How long after an attempt has failed the next one may be made at the soonest where somebody waits for it, so that a
+    /// stream of clients, or a link that flaps, does not become a stream of attempts.
+    package static let hastenedSpan = TimeSpan.milliseconds(500)
+
     private var failures = 0
+    private var failedAt = Instant(nanoseconds: 0)
     /// Not before this instant; nil: at once.
     package private(set) var nextAttempt: Instant?
 
@@ -33,6 +38,20 @@ package struct ReconnectPolicy: Equatable {
     package mutating func failed(at now: Instant, random: UInt32) {
         let bound = min(Self.shortest.nanoseconds << UInt64(min(failures, 20)), Self.longest.nanoseconds)
         failures += 1
+        failedAt = now
         nextAttempt = now + TimeSpan(nanoseconds: UInt64(Double(bound) * Double(random) / Double(UInt32.max)))
+    }
+
+    /// Cuts the pause short: a client has come, or the network has changed.
+    ///
+    /// - Returns: whether ``nextAttempt`` is sooner now.
+    package mutating func hasten(at now: Instant, random: UInt32) -> Bool {
+        guard let planned = nextAttempt else { return false }
+        // The jitter stays: many have noticed the same change.
+        let jitter = UInt64(Double(Self.shortest.nanoseconds) * Double(random) / Double(UInt32.max))
+        let soonest = max(now, failedAt + Self.hastenedSpan) + TimeSpan(nanoseconds: jitter)
+        guard soonest < planned else { return false }
+        nextAttempt = soonest
+        return true
     }
 }

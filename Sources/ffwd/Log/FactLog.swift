@@ -25,6 +25,8 @@ struct FactLog {
                 "tunnel closed, as it took no more connections",
                 metadata: ["way": "\(way.rawValue)", "after": "\(Self.text(span))"]
             )
+        case .networkChanged(let endsPause):
+            logger.info("the network has changed", metadata: endsPause ? ["reconnecting": "at once"] : [:])
         case .requestEnded(let target, .success(let status), let span):
             logger.debug(
                 "GET \(target)",

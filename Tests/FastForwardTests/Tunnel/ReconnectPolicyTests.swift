@@ -33,4 +33,34 @@ import Testing
         policy.lost(after: ReconnectPolicy.steadySpan, at: start, random: .max)
         #expect(pause(policy) == ReconnectPolicy.shortest)
     }
+
+    @Test func `a pause is cut short for who needs it, but not to nothing`() {
+        var policy = ReconnectPolicy()
+        #expect(policy.hasten(at: start, random: .max) == false)
+        for _ in 0..<10 { policy.failed(at: start, random: .max) }
+        #expect(pause(policy) == ReconnectPolicy.longest)
+        // The jitter stays.
+        #expect(policy.hasten(at: start + .seconds(2), random: .max) == true)
+        #expect(pause(policy) == .milliseconds(2100))
+        #expect(policy.hasten(at: start + .seconds(1), random: 0) == true)
+        #expect(pause(policy) == .seconds(1))
+        // Never later than planned.
+        #expect(policy.hasten(at: start + .seconds(5), random: 0) == false)
+        #expect(pause(policy) == .seconds(1))
+    }
+
+    @Test func `a stream of clients does not become a stream of attempts`() {
+        var policy = ReconnectPolicy()
+        for _ in 0..<10 { policy.failed(at: start, random: .max) }
+        #expect(policy.hasten(at: start, random: 0) == true)
+        #expect(pause(policy) == ReconnectPolicy.hastenedSpan)
+        for millisecond in UInt64(1)..<500 {
+            #expect(policy.hasten(at: start + .milliseconds(millisecond), random: 0) == false)
+        }
+        // A pause that is shorter anyway stays.
+        policy.succeeded()
+        policy.lost(after: ReconnectPolicy.steadySpan, at: start, random: .max)
+        #expect(policy.hasten(at: start, random: 0) == false)
+        #expect(pause(policy) == ReconnectPolicy.shortest)
+    }
 }

@@ -4,6 +4,18 @@ import Testing
 extension Integration {
     /// Which of the three ways into the API server is taken.
     @Suite struct `Finding a way in` {
+        /// Something in between that lets WebSockets through, but no answer to them.
+        @Test func `an upgrade that is left without an answer is given up for the next way`() throws {
+            try Scenario.run(.goPeer(.containerd), within: .seconds(40)) { scenario in
+                try scenario.cluster.admin("POST", "/admin/hold?count=1")
+                let forward = try scenario.forward(7000)
+                #expect(try scenario.cluster.upgradeCount(.spdy) >= 1)
+                let echo = try scenario.load("echo", on: forward[7000], "--connections", "4")
+                #expect(echo.counts == ["complete": 4], "\(echo)")
+                try scenario.cluster.admin("POST", "/admin/thaw")
+            }
+        }
+
         struct Row: CustomTestStringConvertible {
             let title: String
             var server: [String] = []

@@ -93,6 +93,14 @@ final class OutputLines: @unchecked Sendable {
         return lines.first { $0.contains(text) } ?? ""
     }
 
+    /// Waits for the `number`th line that holds `text`.
+    func line(number: Int, containing text: String, until deadline: Deadline) throws -> String {
+        let lines = try wait(until: deadline, for: "\(number) lines “…\(text)…”") { lines in
+            lines.count { $0.contains(text) } >= number
+        }
+        return lines.filter { $0.contains(text) }[number - 1]
+    }
+
     /// Waits until nobody can write any more.
     func waitForEnd(until deadline: Deadline) throws {
         changed.lock()
