@@ -58,6 +58,18 @@ static inline int ffwd_tcp_silence(int fd) {
     return info.tcpi_last_ack_recv > 0x7fffffff ? 0x7fffffff : (int)info.tcpi_last_ack_recv;
 }
 
+// How many connections wait for an accept on a listening socket, and how many may; for such a socket these fields of
+// TCP_INFO mean that.
+static inline int ffwd_listen_queue(int fd, uint32_t *length, uint32_t *most) {
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -errno;
+    if (info.tcpi_state != TCP_LISTEN) return -EINVAL;
+    *length = info.tcpi_unacked;
+    *most = info.tcpi_sacked;
+    return 0;
+}
+
 static inline int ffwd_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) == 0 ? 0 : -errno; }
 
 // A write to a connection that is gone is an error, not a signal.
@@ -88,34 +100,6 @@ static inline int ffwd_has_room(int fd) {
 // Not closed on exec: it stands in for a standard descriptor.
 static inline int ffwd_open_null(void) { return open("/dev/null", O_RDWR); }
 
-// A socket for questions about other sockets (sock_diag(7)); needs no privilege.
-static inline int ffwd_diag_open(void) {
-    int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    if (fd < 0) return -errno;
-    // The kernel answers within the call that asks; this only bounds what should not happen.
-    struct timeval wait = {.tv_sec = 0, .tv_usec = 100000};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-    return fd;
-}
-
-// Whether the TCP socket that is bound to `source` and connected to `target` still belongs to a process.
-// 1: yes; 0: no, or there is no such socket; negative: the question could not be asked.
-// `unread` gets how many bytes it has received that no process has read.
-static inline int ffwd_diag_is_owned(
-    int fd, const struct sockaddr *source, const struct sockaddr *target, uint32_t *unread
-) {
-    *unread = 0;
-    struct {
-        struct nlmsghdr header;
-        struct inet_diag_req_v2 request;
-    } question;
-    memset(&question, 0, sizeof question);
-    question.header.nlmsg_len = sizeof question;
-    question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    question.header.nlmsg_flags = NLM_F_REQUEST;
-    question.request.sdiag_family = source->sa_family;
-    question.request.sdiag_protocol = IPPROTO_TCP;
-    question.request.idiag_states = -1;
 // A socket that tells of links, addresses and routes that come, change and go (rtnetlink(7)); needs no privilege.
 static inline int ffwd_route_open(void) {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
@@ -187,6 +171,34 @@ static inline void ffwd_set_keepalive_pace(int fd, int seconds, int count) {
         memcpy(question.request.id.idiag_dst, &to->sin6_addr, 16);
     }
     if (send(fd, &question, sizeof question, 0) < 0) return -errno;
+// A socket for questions about other sockets (sock_diag(7)); needs no privilege.
+static inline int ffwd_diag_open(void) {
+    int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (fd < 0) return -errno;
+    // The kernel answers within the call that asks; this only bounds what should not happen.
+    struct timeval wait = {.tv_sec = 0, .tv_usec = 100000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    return fd;
+}
+
+// Whether the TCP socket that is bound to `source` and connected to `target` still belongs to a process.
+// 1: yes; 0: no, or there is no such socket; negative: the question could not be asked.
+// `unread` gets how many bytes it has received that no process has read.
+static inline int ffwd_diag_is_owned(
+    int fd, const struct sockaddr *source, const struct sockaddr *target, uint32_t *unread
+) {
+    *unread = 0;
+    struct {
+        struct nlmsghdr header;
+        struct inet_diag_req_v2 request;
+    } question;
+    memset(&question, 0, sizeof question);
+    question.header.nlmsg_len = sizeof question;
+    question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    question.header.nlmsg_flags = NLM_F_REQUEST;
+    question.request.sdiag_family = source->sa_family;
+    question.request.sdiag_protocol = IPPROTO_TCP;
+    question.request.idiag_states = -1;
     union {
         struct nlmsghdr header;
         char bytes[4096];

@@ -51,6 +51,12 @@ final class Console {
             error(Self.fullText(count, limit))
         case .acceptingResumed:
             error("accepting connections again")
+        case .queueFull(let localPort, let most):
+            budgeted(
+                "more clients at once than a port's queue holds",
+                "more clients came to port \(localPort) at once than its queue of \(most) holds: some have to wait a second "
+                    + "or more (a larger net.core.somaxconn helps, set before ffwd starts)"
+            )
         case .connectionFailed(let localPort, let remotePort, let failure):
             let kind = "an error occurred forwarding \(localPort) -> \(remotePort): \(failure.kind)"
             guard failures.line(ofKind: kind) == .count else {

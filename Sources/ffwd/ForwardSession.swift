@@ -90,9 +90,9 @@ final class ForwardSession {
             isReady = true
             dropStartMemory()
         case .drained: if let endAfterDrain { stop(endAfterDrain) }
-        case .listening, .listenFailed, .accepted, .acceptingPaused, .acceptingResumed,
-            .connectionFailed,
-            .tunnelLost, .tunnelRestored, .podChanged, .podMissing, .podJoined, .podLeft, .fact:
+        case .listening, .listenFailed, .accepted, .acceptingPaused, .acceptingResumed, .queueFull,
+            .connectionFailed, .tunnelLost, .tunnelRestored, .podChanged, .podMissing, .podJoined, .podLeft,
+            .fact:
             break
         }
     }

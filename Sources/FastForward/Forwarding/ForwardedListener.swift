@@ -14,8 +14,16 @@ final class ForwardedListener {
     let heldEnds: HeldEnds
     /// Whether the runtime would cut the answer of a client whose end is passed on.
     let holdsEnds: Bool
+    /// How often the queues of listeners are looked at whose clients wait.
+    private static let crowdedLook = TimeSpan.seconds(1)
+
     private let loop: EventLoop
     private let mayAccept: () -> Bool
+    private let overflowed: (_ queueLengthMax: Int) -> Void
+    private var gauge = QueueGauge()
+    /// The turn in which a queue was looked at last.
+    private var lookedTurn: UInt32 = 0
+    private var crowdedTimer: LoopTimer?
     private let accepted: (LocalConnection) -> Void
     private let closed: (LocalConnection) -> Void
     private var listeners: [Listener] = []
@@ -27,6 +35,7 @@ final class ForwardedListener {
     /// - Parameters:
     ///   - mayAccept: whether there is room for one more; if not, it waits for ``acceptCrowded()``.
     ///   - accepted: gets each new connection.
+    ///   - overflowed: called where more clients come than a queue of the kernel's holds, once for each episode.
     ///   - closed: gets each connection whose descriptor has gone back to the kernel.
     init(
         loop: EventLoop,
@@ -37,6 +46,7 @@ final class ForwardedListener {
         holdsEnds: Bool,
         mayAccept: @escaping () -> Bool,
         accepted: @escaping (LocalConnection) -> Void,
+        overflowed: @escaping (_ queueLengthMax: Int) -> Void,
         closed: @escaping (LocalConnection) -> Void
     ) {
         self.loop = loop
@@ -48,6 +58,7 @@ final class ForwardedListener {
         self.holdsEnds = holdsEnds
         self.mayAccept = mayAccept
         self.accepted = accepted
+        self.overflowed = overflowed
         self.closed = closed
     }
 
@@ -77,9 +88,15 @@ final class ForwardedListener {
     }
 
     private func accept(from listener: Listener) {
+        // The first of a turn finds the queue as it was; a system call for each would be too many.
+        if lookedTurn != loop.turn {
+            lookedTurn = loop.turn
+            look(at: listener)
+        }
         // libuv tells of no further client until this one is accepted.
         guard mayAccept() else {
             crowded.append(listener)
+            watchCrowded()
             return
         }
         let connection = LocalConnection(loop: loop, port: self)
@@ -93,11 +110,31 @@ final class ForwardedListener {
         accepted(connection)
     }
 
+    private func look(at listener: Listener) {
+        guard let queue = listener.queue, gauge.look(length: queue.length, most: queue.most) else { return }
+        overflowed(queue.most)
+    }
+
+    /// Looks at the queues now and then while nobody is accepted: there is no event then.
+    private func watchCrowded() {
+        if crowdedTimer == nil {
+            crowdedTimer = LoopTimer(loop: loop) { [weak self] in
+                guard let self, !self.crowded.isEmpty else { return }
+                for listener in self.crowded { self.look(at: listener) }
+                self.watchCrowded()
+            }
+            crowdedTimer?.keepsLoopAlive(false)
+        }
+        if crowdedTimer?.deadline == nil { crowdedTimer?.schedule(at: loop.now + Self.crowdedLook) }
+    }
+
     func connectionClosed(_ connection: LocalConnection) { closed(connection) }
 
     func close() {
         for listener in listeners { listener.close() }
         listeners = []
         crowded = []
+        crowdedTimer?.close()
+        crowdedTimer = nil
     }
 }

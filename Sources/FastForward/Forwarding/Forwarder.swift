@@ -74,9 +74,9 @@ package final class Forwarder {
     private var startError: UpstreamError?
     private var listeners: [ForwardedListener] = []
     private var gate: AcceptGate?
-    private var isDraining = false
     private var networkWatch: NetworkWatch?
     private var acceptedCount = 0
+    private var isDraining = false
     private var failures: [String: Int] = [:]
     private var isReady = false
     private var isClosed = false
@@ -286,6 +286,7 @@ package final class Forwarder {
         var isFatal = false
         // Of localhost's two addresses one is enough.
         var spares = 0
+            overflowed: { [weak self] in self?.handler(.queueFull(localPort: port.local, most: $0)) },
         var failedSpares = 0
         for (ip, isSpare) in Self.places(request.addresses) {
             if isSpare { spares += 1 }
@@ -340,12 +341,12 @@ package final class Forwarder {
         do throws(TLSError) {
             let renewed = try UpstreamEndpoint(access: access)
             renewed.observer = endpoint?.observer
-            request.access = access
     private func networkChanged() {
         let isHastened = pods?.networkChanged() ?? false
         tell(.networkChanged(endsPause: isHastened))
     }
 
+            request.access = access
             endpoint = renewed
             return renewed
         } catch {
@@ -424,9 +425,9 @@ package final class Forwarder {
         heldEnds.close()
         endpoint?.close()
     }
-
         networkWatch?.close()
         networkWatch = nil
+
     /// Whether a credential plugin's process may still be there; ``close()`` ends it in later turns.
     package var isPluginAlive: Bool { endpoint?.isPluginAlive ?? false }
 }

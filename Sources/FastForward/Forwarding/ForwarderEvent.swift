@@ -20,6 +20,8 @@ package enum ForwarderEvent {
     case acceptingPaused(connections: Int, AcceptGate.Limit)
     /// There is room again.
     case acceptingResumed
+    /// More clients came at once than the kernel's queue of this port holds: some have to ask again.
+    case queueFull(localPort: UInt16, most: Int)
     /// The pod is lost; new connections go to another one.
     case podChanged(from: String, to: String, PodLoss)
     /// The pod is lost, and there is no other: clients wait for one.

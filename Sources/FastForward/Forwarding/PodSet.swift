@@ -369,12 +369,6 @@ final class PodSet {
         member.asideUntil = now + TimeSpan(nanoseconds: span)
     }
 
-    /// Closes every tunnel; their connections are reset.
-    func close() {
-        isClosed = true
-        podWatch?.close()
-        podWatch = nil
-        sliceWatch?.close()
     /// Takes note that the network of this host has changed.
     ///
     /// - Returns: whether a pause before a tunnel's next attempt was cut short.
@@ -389,3 +383,9 @@ final class PodSet {
         for member in members { member.tunnels.close() }
     }
 }
+    /// Closes every tunnel; their connections are reset.
+    func close() {
+        isClosed = true
+        podWatch?.close()
+        podWatch = nil
+        sliceWatch?.close()

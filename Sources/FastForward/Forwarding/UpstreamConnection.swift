@@ -104,10 +104,6 @@ package class UpstreamConnection: TransportOwner {
         let timer = LoopTimer(loop: loop) { self.openTimedOut() }
         openTimer = timer
         timer.schedule(at: loop.now + openTimeout)
-        // A server's name behind a proxy may mean nothing here: the proxy resolves it.
-        let host = endpoint.proxy?.host ?? endpoint.server.host
-        let port = endpoint.proxy?.port ?? endpoint.server.port
-        if let address = SocketAddress(ip: host, port: port) {
         lookUp()
     }
 
@@ -118,6 +114,10 @@ package class UpstreamConnection: TransportOwner {
             return
         }
         if let addresses = endpoint.knownAddresses.addresses(at: loop.now) {
+        // A server's name behind a proxy may mean nothing here: the proxy resolves it.
+        let host = endpoint.proxy?.host ?? endpoint.server.host
+        let port = endpoint.proxy?.port ?? endpoint.server.port
+        if let address = SocketAddress(ip: host, port: port) {
             connect(to: addresses)
             return
         }

@@ -68,6 +68,17 @@ package final class Listener: LoopHandle {
         try unsafe check(uv_accept(server, client), "accept a connection on \(address)")
     }
 
+    /// How many connections wait in the kernel to be accepted, and how many may; nil: it does not tell.
+    package var queue: (length: Int, most: Int)? {
+        guard let handle = unsafe raw(uv_handle_t.self) else { return nil }
+        var descriptor: uv_os_fd_t = -1
+        var (length, most): (UInt32, UInt32) = (0, 0)
+        guard unsafe uv_fileno(handle, &descriptor) >= 0,
+            unsafe ffwd_listen_queue(descriptor, &length, &most) >= 0
+        else { return nil }
+        return (Int(length), Int(most))
+    }
+
     func connectionPending(_ status: Int32) {
         guard status == 0, !isClosing else { return }
         handler?(self)
