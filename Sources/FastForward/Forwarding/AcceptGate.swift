@@ -25,8 +25,8 @@ package struct AcceptGate: Equatable {
 
     /// Descriptors that are kept for what is no client: API requests, look-ups, plugins, tunnels that end.
     private static let reserve = 48
-    /// Of these, for a second tunnel, two watches, and what they look up.
-    private static let leastReserve = 5
+    /// Of these, for a second tunnel, the watches of pods, slices and the network, and what they look up.
+    private static let leastReserve = 6
 
     let connectionsMax: Int
     let limit: Limit

@@ -259,6 +259,8 @@ package final class Forwarder {
         }
         handler(.ready)
         guard request.reconnects else { return }
+        // Where nothing tells of the network, a dead one is noticed by its silence.
+        networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
         let namespace = found.pod.metadata.namespace ?? request.access.namespace
         pods?.follow(
             found.selector ?? PodSelector(pod: found.pod.metadata.name, namespace: namespace),

@@ -20,9 +20,11 @@ package enum ProcessLimits {
 extension ProcessLimits {
     /// How many descriptors are open now.
     ///
-    /// - Returns: 3 where the system does not tell.
+    /// - Returns: 3 where the system does not tell; the limit where there is not even one left to ask with.
     package static func openFileCount() -> Int {
-        guard let directory = unsafe opendir("/proc/self/fd") else { return 3 }
+        guard let directory = unsafe opendir("/proc/self/fd") else {
+            return ffwd_last_error() == EMFILE ? raiseOpenFiles() : 3
+        }
         // The two that every directory has, and the one that reads it.
         var count = -3
         while unsafe readdir(directory) != nil { count += 1 }

@@ -19,10 +19,10 @@ import Testing
         #expect(try gate(20_000).connectionsMax == 20_000 - 10 - 16 - 48)
         #expect(try gate(20_000, perConnection: 2).connectionsMax == (20_000 - 74) / 2)
         #expect(try gate(100).connectionsMax == 50)
-        #expect(try gate(16).connectionsMax == 1)
+        #expect(try gate(17).connectionsMax == 1)
         #expect(
             AcceptGate(
-                descriptorsMax: 15,
+                descriptorsMax: 16,
                 openDescriptors: 10,
                 tunnelsMax: 16,
                 perConnection: 1,

@@ -26,7 +26,8 @@ extension Integration {
                     !forward.process.errors.text.contains("connection to pod restored")
                 {
                     number += 1
-                    try network.ip("link", "add", "change\(number)", "type", "veth", "peer", "name", "other\(number)")
+                    let (name, peer) = ("change\(number)", "other\(number)")
+                    try network.ip("link", "add", name, "type", "veth", "peer", "name", peer)
                     _ = try forward.process.errors.line(
                         number: number,
                         containing: "the network has changed",

@@ -99,6 +99,11 @@ int socket(int domain, int type, int protocol) {
     return (int)syscall(SYS_socket, domain, type, protocol);
 }
 
+// Only asked whether an address is the host's own: the simulated one keeps its addresses.
+int bind(int fd, const struct sockaddr *address, socklen_t size) {
+    return is_active ? 0 : (int)syscall(SYS_bind, fd, address, size);
+}
+
 ssize_t send(int fd, const void *bytes, size_t count, int flags) {
     if (fd != DIAG_DESCRIPTOR) return syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
     if (count != sizeof question) return result(-EINVAL);
