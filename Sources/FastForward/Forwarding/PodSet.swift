@@ -249,7 +249,9 @@ final class PodSet {
             Self.balancedPodsMax,
             surroundings.budget.carriersMax(each: TunnelLimits.shareBytesMin)
         )
-        for pod in serving where count < most {
+        // Where nobody serves any more, memory for one more is not asked for: the lost ones are about to be left.
+        var isServed = members.contains { !$0.isLeft && $0.isServing }
+        for pod in serving where count < most || !isServed {
             let isMember = members.contains {
                 !$0.isLeft && $0.name == pod.metadata.name && $0.uid == pod.metadata.uid
             }
@@ -259,6 +261,7 @@ final class PodSet {
             add(pod.metadata.name, uid: pod.metadata.uid, namespace: namespace, remotePorts: ports)
             handler(.joined(pod.metadata.name))
             count += 1
+            isServed = true
         }
         for member in members where !member.isLeft {
             guard let loss = pods.loss(of: member.name, uid: member.uid) else { continue }
