@@ -81,10 +81,12 @@ final class LocalConnection: Transport {
     ///
     /// That is possible where neither side has sent anything, or all that the client has sent is kept.
     ///
+    /// - Parameter isRefused: no pod has got what the client has sent: of a tunnel that is lost nobody knows it.
     /// - Returns: false: it cannot.
-    func leave() -> Bool {
+    func leave(isRefused: Bool) -> Bool {
         guard fromPod == .open, !isClosing, output.isEmpty, pace.hasHeardNothing else { return false }
-        guard replay?.isWhole ?? (pace.isUntouched && !hasClientEnded) else { return false }
+        let isWhole = isRefused ? replay?.isWhole : nil
+        guard isWhole ?? (pace.isUntouched && !hasClientEnded) else { return false }
         stopReading()
         pace = ConnectionPace()
         isEndHeld = false
@@ -210,11 +212,23 @@ final class LocalConnection: Transport {
             clientGone()
             return
         }
+        // libuv tells of a reset that comes right behind bytes as of an end (1.44.2, `uv__stream_io`), and what was cut off
+        // must not look whole to the pod.
+        if fromPod == .open || fromPod == .ending, isGone {
+            clientGone()
+            return
+        }
         hasClientEnded = true
         clientEnded()
         switch fromPod {
         case .open, .ending: break
-        case .ended: close()
+        case .ended:
+            // An end that goes on behind the last bytes must not be overtaken by a cancel, which would destroy them.
+            guard tunnel != nil, !isEndHeld else {
+                close()
+                return
+            }
+            depart(until: loop.now + Self.lingerMax)
         case .failing: endIfWritten()
         }
     }

@@ -231,7 +231,7 @@ package final class Tunnel: Carrier, TurnWork {
             locals[slot]?.finish(isComplete: isComplete)
         case .fail(let slot, let failure):
             guard let local = locals[slot] else { return }
-            if failure.isRefusedDial, let owner, local.leave() {
+            if failure.isRefusedDial, let owner, local.leave(isRefused: true) {
                 unpark(local)
                 remove(slot)
                 owner.connectionRefused(local, failure)
@@ -478,6 +478,8 @@ package final class Tunnel: Carrier, TurnWork {
         sealStaging()
         staging = nil
         flushUpstream()
+        // A write that failed has ended it, with its timers.
+        guard !isUpstreamClosed else { return }
         // What did not fit goes with the next turn.
         isTurnScheduled = false
         scheduleWork(now)
@@ -525,7 +527,7 @@ package final class Tunnel: Carrier, TurnWork {
         parked = []
         parkedByWorker = []
         for local in lost {
-            if let owner, local.leave() {
+            if let owner, local.leave(isRefused: false) {
                 owner.connectionLeft(local)
                 continue
             }
