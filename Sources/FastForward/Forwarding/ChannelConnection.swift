@@ -7,6 +7,8 @@
 package final class ChannelConnection: Carrier, TurnWork {
     /// Ciphertext that waits for the kernel, in bytes: there may be thousands of these connections.
     private static let toPodMarks = BacklogMarks(lowBytes: 64 * 1024, highBytes: 256 * 1024)
+    /// How long the server may take to close behind the client's end.
+    private static let endMax = TimeSpan.seconds(10)
     private let upgrade: TunnelUpgrade
     private let path: APIPath
     private let pod: String
@@ -21,6 +23,8 @@ package final class ChannelConnection: Carrier, TurnWork {
     private var isTurnScheduled = false
     private var isParked = false
     private var toPodGate = BacklogGate()
+    /// Runs while the server is to take note of the client's end.
+    private var endTimer: LoopTimer?
 
     /// - Parameters:
     ///   - path: with the port in its query.
@@ -121,7 +125,7 @@ package final class ChannelConnection: Carrier, TurnWork {
     }
 
     private func deliver(_ batch: borrowing ByteBuffer, _ range: Range<Int>) {
-        guard let local, !local.isClosing else { return }
+        guard let local, !local.isClosing, endTimer == nil else { return }
         local.output.appendBorrowed(batch, range)
         local.isTouched = true
     }
@@ -213,10 +217,21 @@ package final class ChannelConnection: Carrier, TurnWork {
 
     override var endsWithClient: Bool { true }
 
-    /// The client has closed altogether, or could not be asked for long: there is nothing but to end it all.
+    /// The client has closed altogether, or could not be asked for long: its last bytes are to arrive, and that is all.
+    ///
+    /// A close at once would destroy what the kernel has not sent yet as soon as the server says a word. So the server
+    /// closes first, and what it still sends is dropped.
     override func finishToPod(_ local: LocalConnection) {
-        abandon(local)
-        local.fail()
+        guard self.local === local, !isUpstreamClosed, answer.isAccepted, endTimer == nil else {
+            abandon(local)
+            local.fail()
+            return
+        }
+        sendControl(.close, WebSocketControlPayload(closeCode: 1000))
+        resumeUpstream()
+        let timer = LoopTimer(loop: loop) { self.over(nil) }
+        endTimer = timer
+        timer.schedule(at: loop.now + Self.endMax)
     }
 
     // MARK: Ending
@@ -238,7 +253,10 @@ package final class ChannelConnection: Carrier, TurnWork {
     private func over(_ failure: ConnectionFailure?) {
         let local = self.local
         self.local = nil
-        if let failure {
+        if endTimer != nil {
+            // The client is not there any more: how its connection ends nobody sees.
+            local?.fail()
+        } else if let failure {
             reportFailure(failure)
             local?.fail()
         } else {
@@ -256,6 +274,8 @@ package final class ChannelConnection: Carrier, TurnWork {
     }
 
     private func release() {
+        endTimer?.close()
+        endTimer = nil
         if !isUpstreamClosed {
             seal()
             closeUpstream()
