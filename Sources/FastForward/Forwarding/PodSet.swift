@@ -93,6 +93,8 @@ final class PodSet {
     private var watch: PodWatch?
     private var isBereft = false
     private var turn = 0
+    /// The way into the server that has worked for some pod.
+    private var foundWay: TunnelWay?
     private var isClosed = false
     /// Of the pods that were left.
     private var pastStatistics: [(name: String, TunnelStatistics)] = []
@@ -126,6 +128,7 @@ final class PodSet {
             pod: name,
             namespace: namespace,
             ways: surroundings.ways,
+            knownWay: foundWay,
             limits: surroundings.limits,
             hold: surroundings.hold,
             renewedEndpoint: surroundings.renewedEndpoint
@@ -297,6 +300,7 @@ final class PodSet {
         switch event {
         case .opened:
             member.hasTunnel = true
+            foundWay = member.tunnels.foundWay ?? foundWay
             handler(.opened)
         case .lost(let error, let isLast):
             if isLast { member.hasTunnel = false }

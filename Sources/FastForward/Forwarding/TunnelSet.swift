@@ -37,6 +37,8 @@ package final class TunnelSet: Tunnel.Owner {
     private let keys: RandomKeys
     private let handler: (Event) -> Void
     private var way: WayChoice
+    /// The way into the server that has worked; nil: none yet.
+    var foundWay: TunnelWay? { way.found }
     /// Instead of tunnels, where none can be had.
     private var channels: ChannelSet?
     /// Whether each connection has an upstream connection of its own.
@@ -68,6 +70,7 @@ package final class TunnelSet: Tunnel.Owner {
         pod: String,
         namespace: String,
         ways: [TunnelWay],
+        knownWay: TunnelWay? = nil,
         limits: TunnelLimits,
         hold: TimeSpan,
         renewedEndpoint: @escaping () -> UpstreamEndpoint?,
@@ -76,7 +79,7 @@ package final class TunnelSet: Tunnel.Owner {
         self.limits = limits
         self.hold = hold
         self.renewedEndpoint = renewedEndpoint
-        way = WayChoice(ways)
+        way = WayChoice(ways, known: knownWay)
         self.loop = loop
         self.endpoint = endpoint
         self.pod = pod

@@ -25,10 +25,16 @@ struct WayChoice {
     private(set) var isFound = false
     private var telling: (error: UpstreamError, weight: Weight)?
 
-    init(_ ways: [TunnelWay]) {
+    /// - Parameter known: what has worked with this server for another pod: no bad moment of the server's makes it
+    ///   look for another way then.
+    init(_ ways: [TunnelWay], known: TunnelWay? = nil) {
         precondition(!ways.isEmpty, "there is at least one way in")
-        self.ways = ways
+        self.ways = known.map { [$0] } ?? ways
+        isFound = known != nil
     }
+
+    /// The way that has worked; nil: none yet.
+    var found: TunnelWay? { isFound ? current : nil }
 
     /// The way to be taken now.
     var current: TunnelWay { ways[0] }
