@@ -27,6 +27,8 @@ package class UpstreamConnection: TransportOwner {
     /// The kernel's own patience is some fifteen minutes. A server that is only slow or stopped still acknowledges.
     package static let silenceMax = TimeSpan.seconds(15)
     private static let silenceLook = TimeSpan.seconds(5)
+    /// At what silence a look is to be followed by another one before the connection is ended.
+    private static let silenceSuspect = TimeSpan.seconds(10)
 
     private enum Phase { case idle, preparing, resolving, connecting, passing, handshaking, open, closed }
 
@@ -40,6 +42,8 @@ package class UpstreamConnection: TransportOwner {
     private var tls: TLSSession?
     private var openTimer: LoopTimer?
     private var silenceTimer: LoopTimer?
+    /// Whether an acknowledgement was long overdue at the last look.
+    private var wasSilent = false
     private var preparation: CredentialSource.Ticket?
     private var identity: UpstreamIdentity?
     private var hasReopened = false
@@ -163,9 +167,12 @@ package class UpstreamConnection: TransportOwner {
 
     private final func lookForSilence() {
         guard phase == .open, let link else { return }
-        if link.silence >= Self.silenceMax {
+        // Behind a long rest the first byte is owed an acknowledgement at once: only what is still owed at the next look is.
+        let silence = link.silence
+        if wasSilent, silence >= Self.silenceMax {
             end(.silent(server: serverText, for: Self.silenceMax))
         } else {
+            wasSilent = silence >= Self.silenceSuspect
             watchSilence()
         }
     }

@@ -53,6 +53,7 @@ package struct TunnelCore: ~Copyable {
         var pair = StreamPair()
         var dataID: UInt32 = 0
         var errorID: UInt32 = 0
+        var openedAt = Instant(nanoseconds: 0)
         var hasSentFinish = false
         /// Whether the server has begun it.
         var isReplied = false
@@ -317,7 +318,7 @@ package struct TunnelCore: ~Copyable {
         load += 1
         let errorID = takeStreamID(now: now)
         let dataID = takeStreamID(now: now)
-        slots[slot] = Slot(dataID: dataID, errorID: errorID)
+        slots[slot] = Slot(dataID: dataID, errorID: errorID, openedAt: now)
         streams.insert(dataID, UInt32(slot) << 1)
         streams.insert(errorID, UInt32(slot) << 1 | 1)
         var headers = StreamOpening(type: "error", port: port, requestID: nextRequestID)
@@ -512,7 +513,10 @@ package struct TunnelCore: ~Copyable {
         for slot in slots.indices where isKeptWaiting(slot) { waitingCounts[worker(of: slot)] += 1 }
         for slot in slots.indices where slots[slot].dataID != 0 {
             let worker = self.worker(of: slot)
-            guard window.isSilent(worker, for: Self.answerMax, at: now) else { continue }
+            guard window.isSilent(worker, for: Self.answerMax, at: now),
+                // One that has just come to a worker that was silent before has not waited yet.
+                slots[slot].openedAt + Self.answerMax <= now
+            else { continue }
             if !slots[slot].isReplied || window.isSuspect(worker) && isKeptWaiting(slot) {
                 perform(slots[slot].pair.stalled(), on: slot, now: now)
             } else if waitingCounts[worker] > 1, window.isSilent(worker, for: Self.blockedMax, at: now),
