@@ -9,7 +9,8 @@ package import FastForward
 package final class Cluster {
     let loop: EventLoop
     let options: ClusterOptions
-    let tlsContext: TLSContext
+    /// Nil: connections are plain.
+    let tlsContext: TLSContext?
     private(set) var credentials = Credentials()
     /// Where connections decrypt to, one after the other; empty between callbacks.
     let plaintext: BufferBox
@@ -22,13 +23,14 @@ package final class Cluster {
     var frameBytesMax: Int?
     let store: ObjectStore
 
-    private let authority: CertificateMaker
+    /// Nil: connections are plain.
+    private let authority: CertificateMaker?
     private var starter: PodStarter?
     private var listener: Listener?
     private var admin: AdminServer?
     private var connections: [ObjectIdentifier: SecureConnection] = [:]
     private var upgraded: [ObjectIdentifier: any UpgradedConnection] = [:]
-    private var watches: [APIExchange] = []
+    private(set) var watches: [APIExchange] = []
     /// Of pods that are being deleted.
     private var graces: [ObjectIdentifier: LoopTimer] = [:]
     private var auditCount = 0
@@ -50,21 +52,20 @@ package final class Cluster {
             options.hasExamples ? .whole(podNames: options.podNames) : .small(podNames: options.podNames)
         store = ObjectStore(inventory)
         plaintext = BufferBox(loop.pool.take(BufferPool.largestCapacityBytes))
-        authority = try CertificateMaker(commonName: "minicluster-ca")
-        let identity =
-            switch options.certificate {
-            case .valid: try authority.issueServer()
-            case .expired: try authority.issueServer(validity: .expired)
-            case .named(let name): try authority.issueServer(names: ["DNS:\(name)"])
-            }
-        tlsContext = try TLSContext(server: identity, clientAuthorities: authority.authorityPEM)
-        if let suites = options.cipherSuites { try tlsContext.restrict(toCipherSuites: suites) }
-        let starter = try PodStarter(
-            loop: loop,
-            whenReady: { [unowned self] in podStarted($0) },
-            whenEnded: { [unowned self] pod, _ in podEnded(pod) }
-        )
-        self.starter = starter
+        if options.isPlain {
+            (authority, tlsContext) = (nil, nil)
+        } else {
+            let authority = try CertificateMaker(commonName: "minicluster-ca")
+            self.authority = authority
+            tlsContext = try Self.tlsContext(of: authority, options)
+        }
+        if options.podHost == nil {
+            starter = try PodStarter(
+                loop: loop,
+                whenReady: { [unowned self] in podStarted($0) },
+                whenEnded: { [unowned self] pod, _ in podEnded(pod) }
+            )
+        }
         store.whenChanged = { [unowned self] change in
             for watch in watches { watch.tell(change) }
         }
@@ -79,6 +80,20 @@ package final class Cluster {
         listener?.close()
         admin?.close()
         for connection in connections.values { connection.transport.close() }
+    }
+
+    private static func tlsContext(of authority: CertificateMaker, _ options: ClusterOptions) throws
+        -> TLSContext
+    {
+        let identity =
+            switch options.certificate {
+            case .valid: try authority.issueServer()
+            case .expired: try authority.issueServer(validity: .expired)
+            case .named(let name): try authority.issueServer(names: ["DNS:\(name)"])
+            }
+        let context = try TLSContext(server: identity, clientAuthorities: authority.authorityPEM)
+        if let suites = options.cipherSuites { try context.restrict(toCipherSuites: suites) }
+        return context
     }
 
     // MARK: Pods
@@ -114,13 +129,20 @@ package final class Cluster {
     func add(_ declaration: PodDeclaration) throws(LoopError) {
         let pod = Pod(declaration, dialect: options.runtime)
         store.add(pod)
-        if pod.hasProcess { try starter?.start(pod) }
+        guard pod.hasProcess else { return }
+        if let host = options.podHost {
+            pod.run(at: host.start(pod.name))
+            podStarted(pod)
+        } else {
+            try starter?.start(pod)
+        }
     }
 
     /// Ends a pod's process and forgets the pod.
     ///
     /// - Parameter grace: for how long the pod serves on meanwhile, as being deleted and not ready.
     func delete(_ pod: Pod, grace: TimeSpan) {
+        graces.removeValue(forKey: ObjectIdentifier(pod))?.close()
         guard grace > .zero else {
             end(pod)
             return
@@ -139,7 +161,7 @@ package final class Cluster {
 
     private func end(_ pod: Pod) {
         store.remove(pod)
-        starter?.kill(pod)
+        if let host = options.podHost { host.stop(pod.address) } else { starter?.kill(pod) }
     }
 
     // MARK: Watches
@@ -158,13 +180,13 @@ package final class Cluster {
         }
         let listener = try Listener(loop: loop, address: address) { [unowned self] in accept(from: $0) }
         self.listener = listener
-        let url = "https://\(listener.address)\(options.basePath)"
-        try writeKubeconfigs(url)
+        let url = "\(authority == nil ? "http" : "https")://\(listener.address)\(options.basePath)"
+        if let authority { try writeKubeconfigs(url, authority) }
         if options.hasAdmin { admin = try AdminServer(cluster: self) }
         whenReady(url, admin?.url)
     }
 
-    private func writeKubeconfigs(_ url: String) throws {
+    private func writeKubeconfigs(_ url: String, _ authority: CertificateMaker) throws {
         self.url = url
         let identity = try authority.issueClient(
             commonName: "kubernetes-admin",
@@ -179,6 +201,7 @@ package final class Cluster {
     }
 
     private func writeKubeconfig(_ name: String, _ credential: KubeconfigWriter.Credential) throws {
+        guard let authority else { return }
         let text = KubeconfigWriter.text(
             server: url,
             authorityPEM: authority.authorityPEM,

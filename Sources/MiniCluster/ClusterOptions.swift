@@ -56,8 +56,26 @@ package struct ClusterOptions {
     /// Tells a person what went wrong.
     package var report: (String) -> Void = { _ in }
 
+    /// Who runs the pods; nil: child processes do.
+    package var podHost: PodHost?
+    /// Whether there is no TLS: then everybody is the administrator, and no kubeconfig is written.
+    package var isPlain = false
+
     package init(directory: String) {
         self.directory = directory
+    }
+}
+
+/// What runs pods elsewhere than in child processes.
+package struct PodHost {
+    /// Starts a pod, and says at which address.
+    let start: (_ name: String) -> String
+    /// Ends the pod at an address.
+    let stop: (_ address: String) -> Void
+
+    package init(start: @escaping (_ name: String) -> String, stop: @escaping (_ address: String) -> Void) {
+        self.start = start
+        self.stop = stop
     }
 }
 
@@ -79,6 +97,8 @@ struct Failures {
         case normal
         case internalError = "500"
         case unauthorized = "401"
+        case forbidden = "403"
+        case tooManyRequests = "429"
         case garbage
         case silence = "hang"
     }
@@ -87,6 +107,8 @@ struct Failures {
     var answer = Answer.normal
     /// PINGs of clients are not answered.
     var dropsPings = false
+    /// PINGs of clients are answered later.
+    var withholdsPings = false
     /// Tunnels are not read.
     var stallsTunnels = false
 }

@@ -117,6 +117,8 @@ final class APIExchange: SecureConnectionUser {
         case .normal: return false
         case .internalError: send(.internalError, to: request)
         case .unauthorized: send(.unauthorized, to: request)
+        case .forbidden: send(.forbiddenPath(user: "told-to-fail", request.target), to: request)
+        case .tooManyRequests: send(.tooManyRequests, to: request)
         case .garbage:
             HTTPAnswer.send("\u{1}\u{2} this is not HTTP\r\n", pool: cluster.loop.pool) {
                 connection.send($0)

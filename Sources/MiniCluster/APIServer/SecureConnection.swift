@@ -14,7 +14,7 @@ protocol SecureConnectionUser: AnyObject {
     func connectionClosed()
 }
 
-/// One TLS connection of a client.
+/// One connection of a client, with TLS unless the cluster is plain.
 ///
 /// Theory of operation. Ciphertext is read into the loop's one receive buffer and decrypted at once into the
 /// cluster's one plaintext buffer, up to 256 KiB in a batch, which the user of the connection works through before
@@ -22,7 +22,7 @@ protocol SecureConnectionUser: AnyObject {
 final class SecureConnection: TransportOwner {
     unowned let cluster: Cluster
     let transport: OwnedTransport
-    private let session: TLSSession
+    private let session: TLSSession?
     private var user: (any SecureConnectionUser)?
     private var isOpen = false
     private var closesWhenSent = false
@@ -33,14 +33,16 @@ final class SecureConnection: TransportOwner {
         self.cluster = cluster
         transport = OwnedTransport(loop: cluster.loop)
         do throws(TLSError) {
-            session = try TLSSession(
-                server: cluster.tlsContext,
-                input: cluster.loop.receiveBox,
-                pool: cluster.loop.pool
-            )
+            session = try cluster.tlsContext.map { context throws(TLSError) in
+                try TLSSession(server: context, input: cluster.loop.receiveBox, pool: cluster.loop.pool)
+            }
         } catch {
             transport.close()
             throw error
+        }
+        if session == nil {
+            isOpen = true
+            commonName = "kubernetes-admin"
         }
         transport.owner = self
         user = APIExchange(connection: self)
@@ -53,7 +55,7 @@ final class SecureConnection: TransportOwner {
     }
 
     /// The TLS version and cipher that were agreed on.
-    var negotiatedTLS: String { session.negotiated }
+    var negotiatedTLS: String { session?.negotiated ?? "none" }
 
     // MARK: Sending
 
@@ -63,24 +65,28 @@ final class SecureConnection: TransportOwner {
     /// Encrypts and sends the readable bytes of `buffer`.
     func send(_ buffer: borrowing ByteBuffer) {
         guard isOpen, !transport.isClosing, !closesWhenSent else { return }
-        do throws(TLSError) {
-            try session.write(contentsOf: buffer)
-        } catch {
-            transport.close()
-            return
+        if let session {
+            do throws(TLSError) {
+                try session.write(contentsOf: buffer)
+            } catch {
+                transport.close()
+                return
+            }
+        } else {
+            transport.output.append(copying: 0..<buffer.readableBytes, of: buffer)
         }
         flush()
     }
 
     private func flush() {
-        session.output.moveAll(to: &transport.output)
+        session?.output.moveAll(to: &transport.output)
         transport.flush()
     }
 
     /// Ends TLS in order and closes when all has been sent.
     func closeWhenSent() {
         guard !closesWhenSent, !transport.isClosing else { return }
-        session.closeNotify()
+        session?.closeNotify()
         flush()
         closesWhenSent = true
         transport.stopReading()
@@ -97,6 +103,12 @@ final class SecureConnection: TransportOwner {
     func received(_ count: Int) {
         cluster.loop.receiveBox.buffer.commit(count)
         cluster.statistics.bytesReceived += count
+        guard let session else {
+            cluster.plaintext.buffer.clear()
+            swap(&cluster.plaintext.buffer, &cluster.loop.receiveBox.buffer)
+            user?.receivedPlaintext(in: cluster.plaintext)
+            return
+        }
         do throws(TLSError) {
             if !isOpen {
                 isOpen = try session.handshake()
@@ -104,7 +116,7 @@ final class SecureConnection: TransportOwner {
                 guard isOpen else { return }
                 commonName = session.peerCommonName
             }
-            try decrypt()
+            try decrypt(session)
         } catch {
             // What TLS has to say to the client, an alert, is in its output.
             flush()
@@ -112,7 +124,7 @@ final class SecureConnection: TransportOwner {
         }
     }
 
-    private func decrypt() throws(TLSError) {
+    private func decrypt(_ session: TLSSession) throws(TLSError) {
         let plaintext = cluster.plaintext
         while !transport.isClosing {
             plaintext.buffer.clear()
@@ -141,7 +153,7 @@ final class SecureConnection: TransportOwner {
     func outputFailed(_ error: LoopError) { transport.close() }
 
     func transportClosed() {
-        session.output.removeAll()
+        session?.output.removeAll()
         user?.connectionClosed()
         user = nil
         cluster.connectionClosed(self)

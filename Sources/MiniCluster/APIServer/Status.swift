@@ -103,6 +103,17 @@ extension HTTPAnswer {
         )
     }
 
+    static var tooManyRequests: HTTPAnswer {
+        var answer = status(
+            429,
+            "Too Many Requests",
+            reason: "TooManyRequests",
+            message: "the server has received too many requests and has asked us to try again later"
+        )
+        answer.fields.append("Retry-After", "1")
+        return answer
+    }
+
     static var methodNotAllowed: HTTPAnswer {
         status(
             405,

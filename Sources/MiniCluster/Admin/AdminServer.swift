@@ -98,7 +98,7 @@ private final class AdminConnection: TransportOwner {
             cluster.frameBytesMax = query["bytes"].flatMap { Int($0) }.map { max(1, $0) }
         case "/answer":
             guard let answer = Failures.Answer(rawValue: query["status"] ?? "normal") else {
-                return .text(400, "Bad Request", "status: normal, 401, 500, garbage or hang\n")
+                return .text(400, "Bad Request", "status: normal, 401, 403, 429, 500, garbage or hang\n")
             }
             cluster.failures.answer = answer
         case "/phase":

@@ -13,6 +13,8 @@ final class ObjectStore {
     private let services: [ServiceDeclaration]
     private let fixed: [APIObject]
     private var changes: [APIChange] = []
+    /// What came before it is forgotten.
+    private var oldestVersion = 0
     /// Is told of every change.
     var whenChanged: (APIChange) -> Void = { _ in }
 
@@ -62,6 +64,11 @@ final class ObjectStore {
         whenChanged(change)
     }
 
+    func forgetChanges() {
+        changes = []
+        oldestVersion = resourceVersion
+    }
+
     // MARK: Reading
 
     func objects(_ query: ObjectQuery) -> [APIObject] {
@@ -90,6 +97,7 @@ final class ObjectStore {
 
     /// The changes after `version`; nil: they are not all known any more.
     func changes(after version: Int) -> [APIChange]? {
+        guard version >= oldestVersion else { return nil }
         if let first = changes.first, changes.count == Self.changesMax, first.version > version + 1 {
             return nil
         }

@@ -67,6 +67,12 @@ final class Pod {
     var isReady: Bool { phase == .running && wantsToBeReady }
     var isBeingDeleted: Bool { deleted != nil }
 
+    /// Takes up its work without a process of ours.
+    func run(at address: String) {
+        self.address = address
+        phase = .running
+    }
+
     /// Marks it as being deleted from now on.
     func beginDeletion() { deleted = Host.timestamp() }
 

@@ -221,6 +221,8 @@ final class ChannelForward: UpgradedConnection {
 
     func goAway() {}
 
+    func answerWithheldPings() {}
+
     func cut(byReset: Bool) {
         var buffer = cluster.loop.pool.take(64)
         WebSocketFrameWriter.appendHeader(payloadBytes: 100, opcode: encoding.opcode, key: nil, to: &buffer)
@@ -271,7 +273,10 @@ final class ChannelPort: TransportOwner {
     }
 
     func connected(_ error: LoopError?) {
-        guard !isOver else { return }
+        guard !isOver else {
+            if error == nil { closeWhenSent() } else { transport.close() }
+            return
+        }
         if let error {
             owner.cluster.statistics.connectionsFailed += 1
             return end(FailureText.dial(port: port, pod: owner.pod, error))
@@ -330,10 +335,13 @@ final class ChannelPort: TransportOwner {
         )
     }
 
-    func outputProgressed() { owner.podProgressed() }
+    func outputProgressed() { if isOver { closeWhenSent() } else { owner.podProgressed() } }
 
     /// A pod that has closed does not want the rest.
-    func outputFailed(_ error: LoopError) { transport.output.removeAll() }
+    func outputFailed(_ error: LoopError) {
+        transport.output.removeAll()
+        if isOver { transport.close() }
+    }
 
     private func end(_ text: String?) {
         guard !isOver else { return }
@@ -345,6 +353,13 @@ final class ChannelPort: TransportOwner {
     func close() {
         guard !isOver else { return }
         isOver = true
-        transport.close()
+        transport.stopReading()
+        closeWhenSent()
+    }
+
+    /// Closes behind what the pod has not taken yet: who sends and goes is heard.
+    private func closeWhenSent() {
+        transport.flush()
+        if transport.output.isEmpty { transport.close() }
     }
 }

@@ -43,6 +43,7 @@ final class Tunnel: UpgradedConnection {
     let output: TunnelOutput
     /// Our own GOAWAY: new streams are refused.
     private var takesNoStreams = false
+    private var withheldPings: [UInt32] = []
 
     /// Where parsing goes on in the batch.
     private struct Cursors {
@@ -248,7 +249,9 @@ final class Tunnel: UpgradedConnection {
             pairs.open(id, headers: headers, isFinal: isFinal)
         case .reset: pairs.reset(id)
         case .ping:
-            if !cluster.failures.dropsPings {
+            if cluster.failures.withholdsPings {
+                withheldPings.append(id)
+            } else if !cluster.failures.dropsPings {
                 output.sendPing(id)
             }
         case .data: preconditionFailure("data is handled where its payload is")
@@ -363,6 +366,11 @@ final class Tunnel: UpgradedConnection {
     }
 
     var streamCount: Int { pairs.streamCount }
+
+    func answerWithheldPings() {
+        for id in withheldPings { output.sendPing(id) }
+        withheldPings = []
+    }
 
     /// Obeys the switch that stalls tunnels.
     func applyStall() {

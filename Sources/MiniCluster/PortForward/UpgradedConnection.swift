@@ -11,4 +11,6 @@ protocol UpgradedConnection: SecureConnectionUser {
     func cut(byReset: Bool)
     /// Obeys the switch that stalls tunnels.
     func applyStall()
+    /// Answers the PINGs that were not to be answered yet, where there are any.
+    func answerWithheldPings()
 }
