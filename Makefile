@@ -13,7 +13,10 @@ FORMATTED := Package.swift Sources Tests benchmarks/codecs benchmarks/micro
 PEERS := .build/peers
 ARCHIVES := .build/archives
 
-.PHONY: release demo check dependencies lint readme instructions build test peers format fuzz sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
+# What `make simulate` runs: one seed with all that happens, or so many.
+SEEDS ?= 200
+
+.PHONY: release demo check dependencies lint readme instructions build test peers format fuzz simulate sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
 .NOTPARALLEL:
 
@@ -58,6 +61,10 @@ format: ## Rewrite the sources in the project's format
 
 fuzz: ## Fuzz each decoder for SECONDS seconds; one: make fuzz TARGET=spdy
 	@scripts/fuzz $(SECONDS) $(TARGET)
+
+simulate: ## Run SEEDS seeds of the whole forwarder on a simulated kernel; SEED=N: one, with all that happens
+	$(SWIFT) build -c release $(RELEASE_FLAGS) --product simulate
+	@$(RELEASE)/simulate $(if $(SEED),--seed $(SEED),--count $(SEEDS))
 
 SANITIZED := $(or $(FILTER),FastForwardTests)
 sanitize: ## Run the unit tests under the address and the thread sanitizer

@@ -54,6 +54,13 @@ let package = Package(
             path: "Tests/Fuzzing/Decoders",
             swiftSettings: strict
         ),
+        .target(name: "SimulatedKernel", path: "Tests/Simulation/Kernel"),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["FastForward", "MiniCluster", "SimulatedKernel"],
+            path: "Tests/Simulation/Driver",
+            swiftSettings: strict
+        ),
         .target(
             name: "CodecLoads",
             dependencies: ["FastForward"],
