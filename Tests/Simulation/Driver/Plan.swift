@@ -27,6 +27,7 @@ struct Plan {
     var faultSpan: UInt64 = 0
     /// How many bytes all clients of a wave send and get.
     var bytesMax = 0
+    var isHeavy = false
     var draw: Draw
 
     init(seed: UInt64) {
@@ -37,6 +38,22 @@ struct Plan {
         drawLinks()
         clientCount = draw.magnitude(1...200)
         if draw.chance(75) { drawFaults() }
+        if seed % 4 == 0 { makeHeavy() }
+    }
+
+    /// Few clients with much to say, some of whom read slowly or not at all: flows pause everywhere.
+    private mutating func makeHeavy() {
+        isHeavy = true
+        clientCount = draw.number(1...8)
+        bytesMax = draw.number(2_000_000...16_000_000)
+        if let bytes = frameBytesMax { frameBytesMax = max(bytes, 1460) }
+        for network in links.indices {
+            links[network].rate = max(links[network].rate, 20_000)
+            links[network].latency = min(links[network].latency, 20_000)
+            links[network].jitter = min(links[network].jitter, 20_000)
+            links[network].segment_max = max(links[network].segment_max, 1460)
+            links[network].receive_buffer = max(links[network].receive_buffer, 32_768)
+        }
     }
 
     private mutating func drawCluster() {
@@ -145,8 +162,9 @@ struct Plan {
         let exchange = Exchange(id: id)
         exchange.startsAt = sim_now() + UInt64(draw.magnitude(0...Int(span)))
         let share = max(64, 2 * bytesMax / clientCount)
-        let size = draw.magnitude(1...min(share, 4 << 20))
-        let answerSize = draw.magnitude(1...min(share, 4 << 20))
+        let least = isHeavy && draw.chance(70) ? min(share, 400_000) : 1
+        let size = draw.magnitude(least...min(share, 4 << 20))
+        let answerSize = draw.magnitude(least...min(share, 4 << 20))
         exchange.isStrict = isStrict
         exchange.chunkBytes = draw.one(of: [65_536, 65_536, draw.magnitude(1...65_536)])
         if draw.chance(20) { exchange.thinkTime = UInt64(draw.magnitude(1...500_000)) }
@@ -217,11 +235,13 @@ struct Plan {
     }
 
     private mutating func drawReading(of exchange: Exchange) {
+        let isHeavy = isHeavy
         func reading(_ draw: inout Draw, _ isStrict: Bool, _ bytes: Int) -> Exchange.Reading {
             switch draw.number(0...99) {
-            case ..<80: .eager
-            case ..<90: .late(UInt64(draw.magnitude(1000...(isStrict ? 800_000 : 20_000_000))))
-            case ..<97:
+            case ..<(isHeavy ? 45 : 80): .eager
+            case ..<(isHeavy ? 65 : 90):
+                .late(UInt64(draw.magnitude(1000...(isStrict ? 800_000 : 20_000_000))))
+            case ..<(isHeavy ? 85 : 97):
                 .slow(
                     bytes: max(1, bytes / draw.number(2...(isStrict ? 20 : 100))),
                     every: UInt64(draw.magnitude(1000...(isStrict ? 40_000 : 1_000_000)))
