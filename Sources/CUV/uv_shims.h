@@ -155,22 +155,6 @@ static inline void ffwd_set_keepalive_pace(int fd, int seconds, int count) {
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-    question.request.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
-    question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-    if (source->sa_family == AF_INET) {
-        const struct sockaddr_in *from = (const void *)source, *to = (const void *)target;
-        question.request.id.idiag_sport = from->sin_port;
-        question.request.id.idiag_dport = to->sin_port;
-        question.request.id.idiag_src[0] = from->sin_addr.s_addr;
-        question.request.id.idiag_dst[0] = to->sin_addr.s_addr;
-    } else {
-        const struct sockaddr_in6 *from = (const void *)source, *to = (const void *)target;
-        question.request.id.idiag_sport = from->sin6_port;
-        question.request.id.idiag_dport = to->sin6_port;
-        memcpy(question.request.id.idiag_src, &from->sin6_addr, 16);
-        memcpy(question.request.id.idiag_dst, &to->sin6_addr, 16);
-    }
-    if (send(fd, &question, sizeof question, 0) < 0) return -errno;
 // A socket for questions about other sockets (sock_diag(7)); needs no privilege.
 static inline int ffwd_diag_open(void) {
     int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -215,6 +199,22 @@ static inline int ffwd_diag_is_owned(
     *unread = message->idiag_rqueue;
     return message->idiag_inode != 0;
 }
+    question.request.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+    question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    if (source->sa_family == AF_INET) {
+        const struct sockaddr_in *from = (const void *)source, *to = (const void *)target;
+        question.request.id.idiag_sport = from->sin_port;
+        question.request.id.idiag_dport = to->sin_port;
+        question.request.id.idiag_src[0] = from->sin_addr.s_addr;
+        question.request.id.idiag_dst[0] = to->sin_addr.s_addr;
+    } else {
+        const struct sockaddr_in6 *from = (const void *)source, *to = (const void *)target;
+        question.request.id.idiag_sport = from->sin6_port;
+        question.request.id.idiag_dport = to->sin6_port;
+        memcpy(question.request.id.idiag_src, &from->sin6_addr, 16);
+        memcpy(question.request.id.idiag_dst, &to->sin6_addr, 16);
+    }
+    if (send(fd, &question, sizeof question, 0) < 0) return -errno;
 
 // The environment of this process.
 static inline char **ffwd_environment(void) {

@@ -165,6 +165,9 @@ final class Console {
         switch limit {
         case .connections:
             "\(count) connections are open, as many as --max-connections allows: others wait until one ends"
+        case .memory:
+            "\(count) connections are open, each with a WebSocket of its own, as many as --memory-limit allows: "
+                + "others wait until one ends"
         case .descriptors(let descriptors):
             "\(count) connections are open, as many as this process's limit of \(descriptors) descriptors allows: "
                 + "others wait until one ends (a higher hard limit helps: ulimit -Hn)"

@@ -11,6 +11,8 @@ package struct AcceptGate: Equatable {
     package enum Limit: Equatable, Sendable {
         /// The descriptors that the system allows this process.
         case descriptors(Int)
+        /// The memory that the user allows, where each client has an upstream connection of its own.
+        case memory
         /// What the user allows.
         case connections
     }
@@ -35,12 +37,14 @@ package struct AcceptGate: Equatable {
     ///   - openDescriptors: those that are open before the first client comes.
     ///   - tunnelsMax: how many tunnels there may be.
     ///   - perConnection: 2 where each client has an upstream connection of its own.
+    ///   - memoryConnectionsMax: how many clients there is memory for; nil: that is no matter of their number.
     /// - Returns: nil: there is none for a client.
     init?(
         descriptorsMax: Int,
         openDescriptors: Int,
         tunnelsMax: Int,
         perConnection: Int,
+        memoryConnectionsMax: Int? = nil,
         connectionsMax: Int?
     ) {
         // Where there are very few, half of them are for clients all the same, but not those that are needed at once.
@@ -48,9 +52,13 @@ package struct AcceptGate: Equatable {
         let kept = min(openDescriptors + tunnelsMax + Self.reserve, max(needed, descriptorsMax / 2))
         let possible = (descriptorsMax - kept) / perConnection
         guard possible > 0 else { return nil }
-        if let connectionsMax, connectionsMax <= possible {
+        let affordable = memoryConnectionsMax ?? .max
+        if let connectionsMax, connectionsMax <= min(possible, affordable) {
             self.connectionsMax = connectionsMax
             limit = .connections
+        } else if affordable <= possible {
+            self.connectionsMax = affordable
+            limit = .memory
         } else {
             self.connectionsMax = possible
             limit = .descriptors(descriptorsMax)

@@ -11,6 +11,8 @@ package final class ChannelConnection: Carrier, TurnWork {
     private let path: APIPath
     private let pod: String
     private let keys: RandomKeys
+    private let budget: MemoryBudget
+    private var reservation: MemoryBudget.Reservation?
     private let reportFailure: (ConnectionFailure) -> Void
     private let reportOpened: () -> Void
     private let reportEnd: () -> Void
@@ -21,6 +23,7 @@ package final class ChannelConnection: Carrier, TurnWork {
     private var isTurnScheduled = false
     private var isParked = false
     private var toPodGate = BacklogGate()
+    private var isHeldUp = false
 
     /// - Parameters:
     ///   - path: with the port in its query.
@@ -33,6 +36,7 @@ package final class ChannelConnection: Carrier, TurnWork {
         path: APIPath,
         pod: String,
         keys: RandomKeys,
+        budget: MemoryBudget,
         local: LocalConnection,
         reportFailure: @escaping (ConnectionFailure) -> Void,
         reportOpened: @escaping () -> Void,
@@ -48,6 +52,8 @@ package final class ChannelConnection: Carrier, TurnWork {
         self.path = path
         self.pod = pod
         self.keys = keys
+        self.budget = budget
+        reservation = MemoryBudget.Reservation(TunnelLimits.channelBytes, of: budget)
         self.local = local
         self.reportFailure = reportFailure
         self.reportOpened = reportOpened
@@ -131,12 +137,16 @@ package final class ChannelConnection: Carrier, TurnWork {
         if local.flushBatch(batchBytes: batch.capacityBytes) { local.takeBatch(&batch) }
     }
 
+    package override var upstreamReadBytesMax: Int {
+        budget.isScarce ? TunnelLimits.scarceReadBytes : .max
+    }
+
     override func backlogChanged(_ local: LocalConnection, _ verdict: BacklogGate.Verdict?) {
-        switch verdict {
-        case .pause: pauseUpstream()
-        case .resume: resumeUpstream()
-        case nil: break
-        }
+        // While memory is scarce there is nothing new before all that waits is taken.
+        let isHeldNow = local.isHolding || !local.output.isEmpty && budget.isScarce
+        guard isHeldNow != isHeldUp else { return }
+        isHeldUp = isHeldNow
+        if isHeldNow { pauseUpstream() } else { resumeUpstream() }
     }
 
     // MARK: To the pod
@@ -146,8 +156,8 @@ package final class ChannelConnection: Carrier, TurnWork {
             isParked = true
             return nil
         }
-        // Each read is a message of its own.
-        seal()
+        let isScarce = budget.isScarce
+        local.readBytesMax = isScarce ? TunnelLimits.scarceReadBytes : LocalConnection.readBytesMost
         if let staging { return staging }
         let box = BufferBox(loop.pool.take(BufferPool.largestCapacityBytes))
         box.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
@@ -164,7 +174,14 @@ package final class ChannelConnection: Carrier, TurnWork {
             gapBytes: gapBytes,
             in: &staging.buffer
         )
+        // Each read is a message of its own, and thousands may be read in a turn: the buffer goes home at once.
+        seal()
+        self.staging = nil
         scheduleTurn()
+    }
+
+    private var toPodMarks: BacklogMarks {
+        budget.isScarce ? TunnelLimits.channelScarceMarks : Self.toPodMarks
     }
 
     private func seal() {
@@ -173,7 +190,9 @@ package final class ChannelConnection: Carrier, TurnWork {
         WebSocketFrameWriter.prependHeader(to: &staging.buffer, opcode: opcode, key: key)
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
-        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks)
+        // Nor does ciphertext gather then; what the kernel has not been offered must not pause anything.
+        if budget.isScarce { flushUpstream() }
+        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks)
     }
 
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
@@ -204,7 +223,7 @@ package final class ChannelConnection: Carrier, TurnWork {
     }
 
     package override func upstreamProgressed() {
-        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: Self.toPodMarks) == .resume,
+        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks) == .resume,
             isParked
         else { return }
         isParked = false
@@ -261,6 +280,7 @@ package final class ChannelConnection: Carrier, TurnWork {
             closeUpstream()
         }
         staging = nil
+        reservation = nil
         reportEnd()
     }
 }

@@ -15,6 +15,7 @@ final class ChannelSet {
     private let path: (UInt16) -> APIPath
     private let pod: String
     private let keys: RandomKeys
+    private let budget: MemoryBudget
     /// How long a client waits for its turn.
     private let hold: TimeSpan
     private let reportFailure: (_ local: UInt16, _ remote: UInt16, ConnectionFailure) -> Void
@@ -36,6 +37,7 @@ final class ChannelSet {
         path: @escaping (UInt16) -> APIPath,
         pod: String,
         keys: RandomKeys,
+        budget: MemoryBudget,
         hold: TimeSpan,
         reportFailure: @escaping (_ local: UInt16, _ remote: UInt16, ConnectionFailure) -> Void
     ) {
@@ -44,6 +46,7 @@ final class ChannelSet {
         self.path = path
         self.pod = pod
         self.keys = keys
+        self.budget = budget
         self.hold = hold
         self.reportFailure = reportFailure
     }
@@ -81,6 +84,7 @@ final class ChannelSet {
             path: path(remotePort),
             pod: pod,
             keys: keys,
+            budget: budget,
             local: local,
             reportFailure: { [weak self] in self?.reportFailure(localPort, remotePort, $0) },
             reportOpened: { [weak self] in self?.opened(number) },
@@ -106,16 +110,16 @@ final class ChannelSet {
         opened(number)
     }
 
-    private func giveUp(_ local: LocalConnection) {
-        if let port = local.port { reportFailure(port.local, local.remotePort, .noTunnel) }
-        local.fail()
-    }
     /// Takes note that the network of this host has changed.
     func networkChanged() {
         // Some may end by it.
         for connection in Array(connections.values) { connection.networkChanged() }
     }
 
+    private func giveUp(_ local: LocalConnection) {
+        if let port = local.port { reportFailure(port.local, local.remotePort, .noTunnel) }
+        local.fail()
+    }
 
     private func schedule() {
         guard let oldest = waiting.first else { return }

@@ -65,6 +65,7 @@ package final class Forwarder {
     private let handler: (ForwarderEvent) -> Void
     private let departures: Departures
     private let heldEnds: HeldEnds
+    private let budget: MemoryBudget
 
     private var endpoint: UpstreamEndpoint?
     private var search: TargetSearch?
@@ -75,8 +76,8 @@ package final class Forwarder {
     private var listeners: [ForwardedListener] = []
     private var gate: AcceptGate?
     private var networkWatch: NetworkWatch?
-    private var acceptedCount = 0
     private var isDraining = false
+    private var acceptedCount = 0
     private var failures: [String: Int] = [:]
     private var isReady = false
     private var isClosed = false
@@ -89,6 +90,7 @@ package final class Forwarder {
         self.loop = loop
         self.request = request
         self.handler = handler
+        budget = MemoryBudget(pool: loop.pool, limits: request.limits)
         departures = Departures(loop: loop)
         heldEnds = HeldEnds(loop: loop, owners: SocketOwners(), timeout: request.halfCloseTimeout)
     }
@@ -134,6 +136,7 @@ package final class Forwarder {
                 loop: loop,
                 ways: request.ways,
                 limits: request.limits,
+                budget: budget,
                 hold: request.hold,
                 balance: request.balance,
                 endpoint: { [weak self] in self?.endpoint },
@@ -230,11 +233,14 @@ package final class Forwarder {
             return
         }
         let openCount = ProcessLimits.openFileCount()
+        let usesChannels = pods?.usesChannels ?? false
         gate = AcceptGate(
             descriptorsMax: request.descriptorsMax,
             openDescriptors: openCount,
             tunnelsMax: request.limits.tunnels.most,
-            perConnection: pods?.usesChannels ?? false ? 2 : 1,
+            perConnection: usesChannels ? 2 : 1,
+            memoryConnectionsMax: usesChannels
+                ? budget.carriersMax(each: TunnelLimits.channelBytes) : nil,
             connectionsMax: request.connectionsMax
         )
         guard gate != nil else {
@@ -249,14 +255,14 @@ package final class Forwarder {
         }
         handler(.ready)
         guard request.reconnects else { return }
+        // Where nothing tells of the network, a dead one is noticed by its silence.
+        networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
         let namespace = found.pod.metadata.namespace ?? request.access.namespace
         pods?.follow(
             found.selector ?? PodSelector(pod: found.pod.metadata.name, namespace: namespace),
             service: found.service?.metadata.name,
             areNamedBySlices: found.slices != nil
         )
-        // Where nothing tells of the network, a dead one is noticed by its silence.
-        networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
     }
 
     /// Whether the end of a client that still wants its answer is kept from the pod.
@@ -280,13 +286,13 @@ package final class Forwarder {
             holdsEnds: holdsEnds,
             mayAccept: { [weak self] in self?.mayAccept() ?? false },
             accepted: { [weak self] in self?.accepted($0) },
+            overflowed: { [weak self] in self?.handler(.queueFull(localPort: port.local, most: $0)) },
             closed: { [weak self] in self?.closed($0) }
         )
         var errors: [(address: SocketAddress, error: LoopError)] = []
         var isFatal = false
         // Of localhost's two addresses one is enough.
         var spares = 0
-            overflowed: { [weak self] in self?.handler(.queueFull(localPort: port.local, most: $0)) },
         var failedSpares = 0
         for (ip, isSpare) in Self.places(request.addresses) {
             if isSpare { spares += 1 }
@@ -335,17 +341,17 @@ package final class Forwarder {
         }
     }
 
+    private func networkChanged() {
+        let isHastened = pods?.networkChanged() ?? false
+        tell(.networkChanged(endsPause: isHastened))
+    }
+
     /// What the kubeconfig says now, where that is something else than before.
     private func renewedEndpoint() -> UpstreamEndpoint? {
         guard let access = request.reloadedAccess?(), access != request.access else { return nil }
         do throws(TLSError) {
             let renewed = try UpstreamEndpoint(access: access)
             renewed.observer = endpoint?.observer
-    private func networkChanged() {
-        let isHastened = pods?.networkChanged() ?? false
-        tell(.networkChanged(endsPause: isHastened))
-    }
-
             request.access = access
             endpoint = renewed
             return renewed
@@ -419,14 +425,14 @@ package final class Forwarder {
         isClosed = true
         search?.cancel()
         search = nil
+        networkWatch?.close()
+        networkWatch = nil
         for listener in listeners { listener.close() }
         pods?.close()
         departures.close()
         heldEnds.close()
         endpoint?.close()
     }
-        networkWatch?.close()
-        networkWatch = nil
 
     /// Whether a credential plugin's process may still be there; ``close()`` ends it in later turns.
     package var isPluginAlive: Bool { endpoint?.isPluginAlive ?? false }

@@ -13,7 +13,7 @@ final class LocalConnection: Transport {
     /// fast client, small enough for a thousand slow ones.
     static let marks = BacklogMarks(lowBytes: 64 * 1024, highBytes: 256 * 1024)
     /// How much one read brings at most, in bytes: with its headers it fills a batch, as ciphertext too.
-    private static let readBytesMost = 512 * 1024
+    static let readBytesMost = 512 * 1024
     /// How long a client that has got its clean end may go on sending into the void.
     static let lingerMax = TimeSpan.seconds(30)
 

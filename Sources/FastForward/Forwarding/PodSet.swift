@@ -15,7 +15,7 @@ package enum PodBalance: String, CaseIterable, Sendable {
 /// to their own end, new ones and those on which nothing has happened yet go elsewhere. A pod that refuses a dial is
 /// set aside for a while, as long as there are others.
 final class PodSet {
-    /// How many pods take part in balancing: each has tunnels of its own.
+    /// How many pods take part in balancing, as far as there is memory: each has tunnels of its own.
     static let balancedPodsMax = 64
     /// How long a pod that refused is set aside: longer each time.
     private static let asideShortest = TimeSpan.seconds(1)
@@ -43,6 +43,7 @@ final class PodSet {
         let loop: EventLoop
         let ways: [TunnelWay]
         let limits: TunnelLimits
+        let budget: MemoryBudget
         let hold: TimeSpan
         /// Nil: one pod at a time.
         let balance: PodBalance?
@@ -130,6 +131,7 @@ final class PodSet {
             namespace: namespace,
             ways: surroundings.ways,
             limits: surroundings.limits,
+            budget: surroundings.budget,
             hold: surroundings.hold,
             renewedEndpoint: surroundings.renewedEndpoint
         ) { [weak self] in self?.reported($0, by: number) }
@@ -240,7 +242,11 @@ final class PodSet {
             }
         }
         var count = members.count { !$0.isLeft }
-        for pod in serving where count < Self.balancedPodsMax {
+        let most = min(
+            Self.balancedPodsMax,
+            surroundings.budget.carriersMax(each: TunnelLimits.shareBytesMin)
+        )
+        for pod in serving where count < most {
             let isMember = members.contains {
                 !$0.isLeft && $0.name == pod.metadata.name && $0.uid == pod.metadata.uid
             }
@@ -379,13 +385,13 @@ final class PodSet {
         return members.reduce(false) { $1.tunnels.networkChanged() || $0 }
     }
 
-        sliceWatch = nil
-        for member in members { member.tunnels.close() }
-    }
-}
     /// Closes every tunnel; their connections are reset.
     func close() {
         isClosed = true
         podWatch?.close()
         podWatch = nil
         sliceWatch?.close()
+        sliceWatch = nil
+        for member in members { member.tunnels.close() }
+    }
+}

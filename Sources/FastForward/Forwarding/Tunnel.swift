@@ -37,6 +37,8 @@ package final class Tunnel: Carrier, TurnWork {
     var owner: (any Owner)?
     private let keys: RandomKeys
     let limits: TunnelLimits
+    let budget: MemoryBudget
+    private var reservation: MemoryBudget.Reservation?
 
     var core: TunnelCore
     private let upgrade: TunnelUpgrade
@@ -66,6 +68,7 @@ package final class Tunnel: Carrier, TurnWork {
     private var isDoubted = false
     var heldUpSince = Instant(nanoseconds: 0)
     var holdTimer: LoopTimer?
+    var scarcityTimer: LoopTimer?
 
     init(
         loop: EventLoop,
@@ -75,9 +78,12 @@ package final class Tunnel: Carrier, TurnWork {
         way: TunnelWay,
         keys: RandomKeys,
         limits: TunnelLimits,
+        budget: MemoryBudget,
         owner: any Owner
     ) {
         self.limits = limits
+        self.budget = budget
+        reservation = MemoryBudget.Reservation(TunnelLimits.overheadBytes, of: budget)
         self.path = path
         self.pod = pod
         self.keys = keys
@@ -148,14 +154,14 @@ package final class Tunnel: Carrier, TurnWork {
 
     package override func upstreamOpened() {
         do throws(UpstreamError) {
+    package override func upstreamDoubted() { doubt() }
+
             try sendRequest(upgrade, path)
             answer.asked()
         } catch {
             fail(error)
         }
     }
-    package override func upstreamDoubted() { doubt() }
-
 
     package override func upstreamReceived(_ batch: inout ByteBuffer) {
         var cursor = 0
@@ -430,7 +436,7 @@ package final class Tunnel: Carrier, TurnWork {
         }
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
-        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks)
+        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks)
     }
 
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
@@ -440,6 +446,8 @@ package final class Tunnel: Carrier, TurnWork {
         sendUpstream(buffer.bytes)
         scheduleTurn()
     }
+
+    private var toPodMarks: BacklogMarks { budget.isScarce ? TunnelLimits.scarceMarks : limits.toPodMarks }
 
     private func nextKey() -> WebSocketMask? {
         do throws(LoopError) {
@@ -451,7 +459,7 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     package override func upstreamProgressed() {
-        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks) == .resume else {
+        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks) == .resume else {
             return
         }
         wake(&parked)
@@ -531,6 +539,9 @@ package final class Tunnel: Carrier, TurnWork {
         for local in lost {
             if let owner, local.leave() {
                 owner.connectionLeft(local)
+        scarcityTimer?.close()
+        scarcityTimer = nil
+        reservation = nil
                 continue
             }
             if let port = local.port {

@@ -13,7 +13,9 @@ extension Tunnel {
 
     /// Stops or goes on reading, as the clients' backlogs want it.
     func updateHold() {
-        _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: limits.fromPodMarks)
+        let marks = budget.isScarce ? TunnelLimits.scarceMarks : limits.fromPodMarks
+        _ = fromPodGate.update(backlogBytes: clientBacklogBytes, marks: marks)
+        if fromPodGate.isPaused, clientBacklogBytes <= limits.fromPodMarks.lowBytes { watchScarcity() }
         if holdingCount == 0 { isReadOn = false }
         let isHeldNow = fromPodGate.isPaused || holdingCount > 0 && !isReadOn
         guard isHeldNow != isHeldUp else { return }
@@ -27,6 +29,13 @@ extension Tunnel {
             holdTimer?.cancel()
             resumeUpstream()
         }
+    }
+
+    /// Looks again whether the tunnel must be held up: what made memory scarce may have been elsewhere.
+    private func watchScarcity() {
+        guard scarcityTimer?.deadline == nil, !isUpstreamClosed else { return }
+        if scarcityTimer == nil { scarcityTimer = LoopTimer(loop: loop) { self.updateHold() } }
+        scarcityTimer?.schedule(at: loop.now + MemoryBudget.scarcityLook)
     }
 
     private func lookAtHold(at instant: Instant) {

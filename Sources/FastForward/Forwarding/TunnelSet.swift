@@ -42,6 +42,7 @@ package final class TunnelSet: Tunnel.Owner {
     /// Whether each connection has an upstream connection of its own.
     var usesChannels: Bool { channels != nil }
     private let limits: TunnelLimits
+    private let budget: MemoryBudget
     /// How long accepted clients wait for a tunnel.
     private let hold: TimeSpan
     private let renewedEndpoint: () -> UpstreamEndpoint?
@@ -69,11 +70,13 @@ package final class TunnelSet: Tunnel.Owner {
         namespace: String,
         ways: [TunnelWay],
         limits: TunnelLimits,
+        budget: MemoryBudget,
         hold: TimeSpan,
         renewedEndpoint: @escaping () -> UpstreamEndpoint?,
         handler: @escaping (Event) -> Void
     ) {
         self.limits = limits
+        self.budget = budget
         self.hold = hold
         self.renewedEndpoint = renewedEndpoint
         way = WayChoice(ways)
@@ -97,6 +100,7 @@ package final class TunnelSet: Tunnel.Owner {
             way: way.current,
             keys: keys,
             limits: limits,
+            budget: budget,
             owner: self
         )
         tunnels.append(tunnel)
@@ -127,7 +131,7 @@ package final class TunnelSet: Tunnel.Owner {
             for: local.remotePort,
             among: updatedCandidates(),
             bounds: limits.tunnels,
-            mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax,
+            mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax && hasMemory,
             now: loop.now
         )
         switch choice.verdict {
@@ -138,6 +142,9 @@ package final class TunnelSet: Tunnel.Owner {
         }
         if choice.opensAnother { openTunnel() }
     }
+
+    /// Whether there may be one more tunnel; the first one always may.
+    private var hasMemory: Bool { tunnels.isEmpty || budget.hasRoom(for: TunnelLimits.shareBytesMin) }
 
     private func updatedCandidates() -> [TunnelChoice.Candidate] {
         candidates.removeAll(keepingCapacity: true)
@@ -215,7 +222,7 @@ package final class TunnelSet: Tunnel.Owner {
         endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
-        if tunnels.count < limits.tunnels.least { openTunnel() }
+        if tunnels.count < limits.tunnels.least, hasMemory { openTunnel() }
         if timer?.deadline == nil { scheduleTimer() }
     }
 
@@ -298,6 +305,7 @@ package final class TunnelSet: Tunnel.Owner {
             path: { .portForward(pod: pod, namespace: namespace, ports: [$0], at: endpoint.server) },
             pod: pod,
             keys: keys,
+            budget: budget,
             hold: hold,
             reportFailure: { [weak self] in self?.connectionFailed(local: $0, remote: $1, $2) }
         )

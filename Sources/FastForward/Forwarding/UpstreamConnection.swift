@@ -65,6 +65,10 @@ package class UpstreamConnection: TransportOwner {
     package func upstreamEnded(_ error: UpstreamError) {}
     /// The kernel has taken bytes that had to wait.
     package func upstreamProgressed() {}
+    /// The server, or the network, may be gone.
+    package func upstreamDoubted() {}
+    /// How much the next read may bring, in bytes.
+    package var upstreamReadBytesMax: Int { .max }
 
     /// The server's name and port, for messages.
     package final var serverText: String { endpoint.server.authority }
@@ -110,14 +114,14 @@ package class UpstreamConnection: TransportOwner {
     private final func lookUp() {
         phase = .resolving
         attemptBegan = loop.now
-            connect(to: [address])
-            return
-        }
-        if let addresses = endpoint.knownAddresses.addresses(at: loop.now) {
         // A server's name behind a proxy may mean nothing here: the proxy resolves it.
         let host = endpoint.proxy?.host ?? endpoint.server.host
         let port = endpoint.proxy?.port ?? endpoint.server.port
         if let address = SocketAddress(ip: host, port: port) {
+            connect(to: [address])
+            return
+        }
+        if let addresses = endpoint.knownAddresses.addresses(at: loop.now) {
             connect(to: addresses)
             return
         }
@@ -322,6 +326,7 @@ package class UpstreamConnection: TransportOwner {
     package final func prepareRead() -> BufferBox? {
         // What a session did not want (after an error) is nobody's.
         loop.receiveBox.buffer.clear()
+        link?.readBytesMax = upstreamReadBytesMax
         return loop.receiveBox
     }
 

@@ -136,13 +136,18 @@ final class Subprocess: @unchecked Sendable {
     // MARK: What the kernel knows of it
 
     /// Resident memory that no file stands behind, in bytes.
-    func anonymousBytes() throws -> Int {
+    func anonymousBytes() throws -> Int { try statusBytes("RssAnon:") }
+
+    /// The most resident memory that it has had so far, in bytes.
+    func mostResidentBytes() throws -> Int { try statusBytes("VmHWM:") }
+
+    private func statusBytes(_ name: String) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        for line in status.split(separator: "\n") where line.hasPrefix("RssAnon:") {
+        for line in status.split(separator: "\n") where line.hasPrefix(name) {
             let fields = line.split(separator: " ").flatMap { $0.split(separator: "\t") }
             if fields.count >= 2, let kibibytes = Int(fields[1]) { return kibibytes * 1024 }
         }
-        throw ScenarioError("no RssAnon of process \(pid)")
+        throw ScenarioError("no \(name) of process \(pid)")
     }
 
     /// How many bytes it has read so far, from files, pipes and sockets.
