@@ -183,22 +183,6 @@ static inline int ffwd_diag_is_owned(
     question.request.sdiag_family = source->sa_family;
     question.request.sdiag_protocol = IPPROTO_TCP;
     question.request.idiag_states = -1;
-    union {
-        struct nlmsghdr header;
-        char bytes[4096];
-    } answer;
-    ssize_t count = recv(fd, &answer, sizeof answer, 0);
-    if (count < 0) return -errno;
-    if (!NLMSG_OK(&answer.header, (size_t)count)) return -EPROTO;
-    if (answer.header.nlmsg_type == NLMSG_ERROR) {
-        const struct nlmsgerr *error = (const void *)NLMSG_DATA(&answer.header);
-        return error->error == -ENOENT ? 0 : error->error < 0 ? error->error : -EPROTO;
-    }
-    if (answer.header.nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg))) return -EPROTO;
-    const struct inet_diag_msg *message = (const void *)NLMSG_DATA(&answer.header);
-    *unread = message->idiag_rqueue;
-    return message->idiag_inode != 0;
-}
     question.request.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
     question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
     if (source->sa_family == AF_INET) {
@@ -231,6 +215,22 @@ static inline int ffwd_is_executable(const char *path) {
 }
 
 // A process, told from a later one of the same number by when it began (in ticks since the machine did).
+    union {
+        struct nlmsghdr header;
+        char bytes[4096];
+    } answer;
+    ssize_t count = recv(fd, &answer, sizeof answer, 0);
+    if (count < 0) return -errno;
+    if (!NLMSG_OK(&answer.header, (size_t)count)) return -EPROTO;
+    if (answer.header.nlmsg_type == NLMSG_ERROR) {
+        const struct nlmsgerr *error = (const void *)NLMSG_DATA(&answer.header);
+        return error->error == -ENOENT ? 0 : error->error < 0 ? error->error : -EPROTO;
+    }
+    if (answer.header.nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg))) return -EPROTO;
+    const struct inet_diag_msg *message = (const void *)NLMSG_DATA(&answer.header);
+    *unread = message->idiag_rqueue;
+    return message->idiag_inode != 0;
+}
 struct ffwd_process {
     pid_t id, parent;
     unsigned long long start;

@@ -77,14 +77,18 @@ final class LocalConnection: Transport {
         if hasClientEnded { clientEnded() }
     }
 
-    /// Leaves a tunnel that is lost, or whose pod refuses it, for another one; the client notices nothing.
+    /// Leaves a tunnel for another one; the client notices nothing.
     ///
-    /// That is possible where neither side has sent anything, or all that the client has sent is kept.
+    /// That is possible where neither side has sent anything. What the client has sent may be sent again, if all of it is
+    /// kept, only where that reaches nobody twice.
     ///
+    /// - Parameter undelivered: whether it is certain that nothing of it has reached the pod: it refused the dial, or
+    ///   the server did not look at it. Of a tunnel that is lost, nobody can tell.
     /// - Returns: false: it cannot.
-    func leave() -> Bool {
+    func leave(undelivered: Bool) -> Bool {
         guard fromPod == .open, !isClosing, output.isEmpty, pace.hasHeardNothing else { return false }
-        guard replay?.isWhole ?? (pace.isUntouched && !hasClientEnded) else { return false }
+        let isUntouched = pace.isUntouched && !hasClientEnded
+        guard isUntouched || undelivered && replay?.isWhole ?? false else { return false }
         stopReading()
         pace = ConnectionPace()
         isEndHeld = false

@@ -537,7 +537,7 @@ package final class Tunnel: Carrier, TurnWork {
         parked = []
         parkedByWorker = []
         for local in lost {
-            if let owner, local.leave() {
+            if let owner, local.leave(undelivered: false) {
                 owner.connectionLeft(local)
         scarcityTimer?.close()
         scarcityTimer = nil

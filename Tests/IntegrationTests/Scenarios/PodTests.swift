@@ -159,6 +159,33 @@ extension Integration {
             }
         }
 
+        /// Nobody can tell whether the pod has got them.
+        @Test func `what a client has sent into a tunnel that is lost is sent to no other pod`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                try create("second", in: scenario)
+                let forward = try Forward(
+                    scenario.start([
+                        Programs.ffwd, "--kubeconfig", try scenario.cluster.kubeconfig, "--balance", "least",
+                        "deploy/demo", ":7002",
+                    ]),
+                    remotePorts: [7002],
+                    until: scenario.deadline
+                )
+                _ = try forward.process.errors.line(
+                    beginningWith: "forwarding to pod/second too",
+                    until: scenario.deadline
+                )
+                let client = try scenario.connect(to: forward[7002])
+                try client.send("deposit 100")
+                try scenario.poll(for: "the bytes in the pod") {
+                    try scenario.cluster.admin("GET", "/stats").contains("\"bytesToPods\":11,")
+                }
+                try scenario.cluster.cutTunnels()
+                #expect(client.receiveToEnd().ending == .reset)
+                #expect(try scenario.cluster.admin("GET", "/stats").contains("\"bytesToPods\":11,"))
+            }
+        }
+
         /// Each pod serves on for a moment after it was told to end, as well-behaved ones do.
         @Test(arguments: [[], ["--balance", "round-robin"]])
         func `a rolling restart under load loses no new connection`(options: [String]) throws {
