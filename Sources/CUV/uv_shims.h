@@ -199,22 +199,6 @@ static inline int ffwd_diag_is_owned(
         memcpy(question.request.id.idiag_dst, &to->sin6_addr, 16);
     }
     if (send(fd, &question, sizeof question, 0) < 0) return -errno;
-
-// The environment of this process.
-static inline char **ffwd_environment(void) {
-    extern char **environ;
-    return environ;
-}
-
-// Whether this process may run a file: 0, or a negated errno. As Go's os/exec decides it.
-static inline int ffwd_is_executable(const char *path) {
-    struct stat status;
-    if (stat(path, &status) != 0) return -errno;
-    if (S_ISDIR(status.st_mode)) return -EISDIR;
-    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : -errno;
-}
-
-// A process, told from a later one of the same number by when it began (in ticks since the machine did).
     union {
         struct nlmsghdr header;
         char bytes[4096];
@@ -247,6 +231,22 @@ static inline int ffwd_read_process(pid_t id, struct ffwd_process *process) {
     close(fd);
     if (count <= 0) return 0;
     text[count] = 0;
+
+// The environment of this process.
+static inline char **ffwd_environment(void) {
+    extern char **environ;
+    return environ;
+}
+
+// Whether this process may run a file: 0, or a negated errno. As Go's os/exec decides it.
+static inline int ffwd_is_executable(const char *path) {
+    struct stat status;
+    if (stat(path, &status) != 0) return -errno;
+    if (S_ISDIR(status.st_mode)) return -EISDIR;
+    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}
+
+// A process, told from a later one of the same number by when it began (in ticks since the machine did).
     // The name, in brackets, may hold anything; then come the state, the parent and, as the 22nd field, the start.
     const char *name_end = strrchr(text, ')');
     char state = 0;

@@ -25,7 +25,7 @@ package final class Tunnel: Carrier, TurnWork {
         func tunnelTakesAgain(_ tunnel: Tunnel)
         func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError)
         func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure)
-        /// A connection on which nothing has happened has left the tunnel, which is lost, for another one.
+        /// A connection on which nothing has happened has left the tunnel, which is lost or ending, for another one.
         func connectionLeft(_ local: LocalConnection)
         /// The pod refused a connection, of which all that was sent is kept; it has left the tunnel.
         func connectionRefused(_ local: LocalConnection, _ failure: ConnectionFailure)
@@ -126,6 +126,10 @@ package final class Tunnel: Carrier, TurnWork {
     package var isOpening: Bool { !answer.isAccepted && !isUpstreamClosed }
     /// Whether it only ends what it carries: the server said so, its ids are used up, or the server is stuck.
     package var isRetiring: Bool { answer.isAccepted && (core.isGoingAway || isStalled) }
+    /// Whether it takes no more connections and has ended all that it carried.
+    ///
+    /// A server that is stuck never ends what it carries: there nobody is waited for but clients.
+    var isOver: Bool { isRetiring && (isStalled ? liveCount == 0 : core.load == 0) }
     /// Whether the server is stuck with bytes that a pod does not take.
     package var isStalled: Bool { core.isStalled(at: loop.now) }
     /// The port of the pod that connections on it go to.
@@ -150,12 +154,12 @@ package final class Tunnel: Carrier, TurnWork {
         scheduleTurn()
     }
 
+    package override func upstreamDoubted() { doubt() }
+
     // MARK: Opening
 
     package override func upstreamOpened() {
         do throws(UpstreamError) {
-    package override func upstreamDoubted() { doubt() }
-
             try sendRequest(upgrade, path)
             answer.asked()
         } catch {
@@ -241,10 +245,14 @@ package final class Tunnel: Carrier, TurnWork {
             locals[slot]?.finish(isComplete: isComplete)
         case .fail(let slot, let failure):
             guard let local = locals[slot] else { return }
-            if failure.isRefusedDial, let owner, local.leave() {
+            if failure.isRefusedDial || failure == .unseen, let owner, local.leave(undelivered: true) {
                 unpark(local)
                 remove(slot)
-                owner.connectionRefused(local, failure)
+                if failure == .unseen {
+                    owner.connectionLeft(local)
+                } else {
+                    owner.connectionRefused(local, failure)
+                }
                 return
             }
             if let port = local.port {
@@ -439,6 +447,8 @@ package final class Tunnel: Carrier, TurnWork {
         _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks)
     }
 
+    private var toPodMarks: BacklogMarks { budget.isScarce ? TunnelLimits.scarceMarks : limits.toPodMarks }
+
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
         guard way == .webSocket, let key = nextKey() else { return }
         var buffer = loop.pool.take(WebSocketFrameWriter.controlFrameBytesMax)
@@ -446,8 +456,6 @@ package final class Tunnel: Carrier, TurnWork {
         sendUpstream(buffer.bytes)
         scheduleTurn()
     }
-
-    private var toPodMarks: BacklogMarks { budget.isScarce ? TunnelLimits.scarceMarks : limits.toPodMarks }
 
     private func nextKey() -> WebSocketMask? {
         do throws(LoopError) {
@@ -531,6 +539,9 @@ package final class Tunnel: Carrier, TurnWork {
         parkedTimer = nil
         holdTimer?.close()
         holdTimer = nil
+        scarcityTimer?.close()
+        scarcityTimer = nil
+        reservation = nil
         staging = nil
         let lost = locals.compactMap { $0 }
         locals = []
@@ -539,9 +550,6 @@ package final class Tunnel: Carrier, TurnWork {
         for local in lost {
             if let owner, local.leave(undelivered: false) {
                 owner.connectionLeft(local)
-        scarcityTimer?.close()
-        scarcityTimer = nil
-        reservation = nil
                 continue
             }
             if let port = local.port {

@@ -194,7 +194,7 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Closes tunnels that take no more connections and carry nobody any more.
     private func closeRetired() {
-        for tunnel in tunnels where tunnel.isRetiring && tunnel.liveCount == 0 {
+        for tunnel in tunnels where tunnel.isOver {
             account(for: tunnel)
             tunnels.removeAll { $0 === tunnel }
             endpoint.observer?(.tunnelRetired(way: tunnel.way, openSpan: tunnel.openSpan))
@@ -227,6 +227,7 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     func tunnelTakesNoMore(_ tunnel: Tunnel) {
+        if tunnel.isOver { scheduleTimer(at: loop.now) }
         guard !tunnels.contains(where: { $0.isOpen || $0.isOpening }),
             tunnels.count < tunnelsWithRetiringMax
         else { return }
@@ -239,7 +240,7 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     func tunnelBecameIdle(_ tunnel: Tunnel) {
-        guard !isRetiring else {
+        guard !isRetiring, !tunnel.isOver else {
             scheduleTimer(at: loop.now)
             return
         }
@@ -288,8 +289,9 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     func connectionLeft(_ local: LocalConnection) {
-        // Its tunnel is still in the list; it is placed when that has ended.
+        // In a turn of its own: its tunnel, which is in the middle of its end or of a batch, is still in the list.
         waiting.append(Waiting(local: local, since: loop.now))
+        scheduleTimer(at: loop.now)
     }
 
     func connectionRefused(_ local: LocalConnection, _ failure: ConnectionFailure) {
@@ -378,6 +380,7 @@ package final class TunnelSet: Tunnel.Owner {
             reportIfRetired()
             return
         }
+        closeRetired()
         let now = loop.now
         while let oldest = waiting.first, oldest.since + hold <= now {
             waiting.removeFirst()

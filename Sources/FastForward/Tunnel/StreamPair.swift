@@ -109,11 +109,16 @@ package struct StreamPair: Equatable {
     }
 
     /// The server does not even get as far as this connection.
-    package mutating func stalled() -> [Action] {
+    package mutating func stalled() -> [Action] { giveUp(.stalled) }
+
+    /// The server has said that it does not look at this connection.
+    package mutating func unseen() -> [Action] { giveUp(.unseen) }
+
+    private mutating func giveUp(_ failure: ConnectionFailure) -> [Action] {
         guard local != .gone else { return [] }
         local = .gone
         errorText = []
-        return [.fail(.stalled)] + (data == .reset ? [] : [.cancelData]) + releaseIfOver()
+        return [.fail(failure)] + (data == .reset ? [] : [.cancelData]) + releaseIfOver()
     }
 
     // MARK: What follows from the state

@@ -225,9 +225,13 @@ package struct TunnelCore: ~Copyable {
             }
             guard owedPongs.count < Self.pongsOwedMax else { throw .pingFlood }
             owedPongs.append(id)
-        case .goAway:
+        case .goAway(let lastGood, _):
             isGoingAway = true
             events.push(.goAway)
+            // What crossed with it is dropped without a word (spdystream `connection.go`, checkStreamFrame).
+            for slot in slots.indices where slots[slot].dataID > lastGood && !slots[slot].isReplied {
+                perform(slots[slot].pair.unseen(), on: slot, now: now)
+            }
         }
     }
 

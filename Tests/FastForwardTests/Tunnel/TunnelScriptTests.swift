@@ -138,6 +138,18 @@ import Testing
         #expect(bench.connections[0].ends.first == .finish(slot: 0, isComplete: true))
     }
 
+    @Test func `what the server has not looked at before GOAWAY may go elsewhere`() throws {
+        for _ in 0..<3 { bench.open(port: 80) }
+        bench.send(1, [1])
+        // Of the second one it has seen the error stream only; the third one is as good as begun.
+        try receive(server.reply(11), server.goAway(lastGood: 5))
+        #expect(bench.connections[0].ends.isEmpty)
+        #expect(bench.connections[1].ends == [.fail(slot: 1, .unseen)])
+        #expect(bench.connections[2].ends.isEmpty)
+        try receive(server.reply(3), server.data(3, [7]))
+        #expect(bench.connections[0].received == [7])
+    }
+
     @Test func `no connection is opened behind GOAWAY`() async {
         await #expect(processExitsWith: .failure) {
             let bench = TunnelBench()

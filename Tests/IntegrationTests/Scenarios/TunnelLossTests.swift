@@ -102,6 +102,50 @@ extension Integration {
             }
         }
 
+        @Test(arguments: [ClusterKind.miniCluster(.ideal), .miniCluster(.ideal).by(.spdy)])
+        func `a server that takes no more connections ends those that it has`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--tunnels", "1"])
+                let early = try (0..<3).map { _ in try scenario.connect(to: forward[7000]) }
+                for client in early {
+                    try client.send("before")
+                    #expect(try client.receive(6) == Array("before".utf8))
+                }
+                try scenario.cluster.admin("POST", "/goaway")
+                // The new one carries who comes now, the old one who was there.
+                let echo = try scenario.load("echo", on: forward[7000], "--connections", "20")
+                #expect(echo.counts == ["complete": 20], "\(echo)")
+                for client in early {
+                    try client.send("behind")
+                    #expect(try client.receive(6) == Array("behind".utf8))
+                    client.shutdownWriting()
+                    #expect(client.receiveToEnd().ending == .end)
+                }
+                try scenario.poll(for: "the end of the old tunnel") {
+                    try scenario.cluster.admin("GET", "/stats").contains("\"tunnels\":1,")
+                }
+                #expect(forward.process.errors.text.isEmpty, "\(forward.process.errors.text)")
+            }
+        }
+
+        @Test func `a tunnel that carries nobody is closed when it takes no more connections`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--tunnels", "1", "-v", "4"])
+                try scenario.cluster.admin("POST", "/goaway")
+                _ = try forward.process.errors.line(
+                    containing: "tunnel closed, as it took no more connections",
+                    until: scenario.deadline
+                )
+                _ = try forward.process.errors.line(
+                    number: 2,
+                    containing: "tunnel opened",
+                    until: scenario.deadline
+                )
+                let echo = try scenario.load("echo", on: forward[7000], "--connections", "4")
+                #expect(echo.counts == ["complete": 4], "\(echo)")
+            }
+        }
+
         @Test func `--no-reconnect ends as kubectl does`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--no-reconnect"])
