@@ -89,6 +89,22 @@ static inline void ffwd_die_by_signal(int number) {
     raise(number);
 }
 
+// Whether a program is text that does not name its interpreter (or nothing): execve(2) refuses it, and execvp(3) would
+// run it by /bin/sh. What else there is, the kernel knows best.
+static inline int ffwd_is_script_without_interpreter(const char *path) {
+    char head[128];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return 0;
+    ssize_t count = read(fd, head, sizeof head);
+    close(fd);
+    if (count < 0 || (count >= 2 && head[0] == '#' && head[1] == '!')) return 0;
+    if (count >= 4 && memcmp(head, "\177ELF", 4) == 0) return 0;
+    for (ssize_t index = 0; index < count && head[index] != '\n'; index++) {
+        if (head[index] == 0) return 0;
+    }
+    return 1;
+}
+
 static inline int ffwd_last_error(void) { return errno; }
 
 // Whether a write would not block: there is room, or an error that it would tell.
@@ -215,22 +231,6 @@ static inline int ffwd_diag_is_owned(
     *unread = message->idiag_rqueue;
     return message->idiag_inode != 0;
 }
-struct ffwd_process {
-    pid_t id, parent;
-    unsigned long long start;
-    int is_alive;
-};
-
-// What /proc tells of a process; 0 where there is none.
-static inline int ffwd_read_process(pid_t id, struct ffwd_process *process) {
-    char text[1024], path[32];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)id);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    ssize_t count = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (count <= 0) return 0;
-    text[count] = 0;
 
 // The environment of this process.
 static inline char **ffwd_environment(void) {
@@ -247,6 +247,22 @@ static inline int ffwd_is_executable(const char *path) {
 }
 
 // A process, told from a later one of the same number by when it began (in ticks since the machine did).
+struct ffwd_process {
+    pid_t id, parent;
+    unsigned long long start;
+    int is_alive;
+};
+
+// What /proc tells of a process; 0 where there is none.
+static inline int ffwd_read_process(pid_t id, struct ffwd_process *process) {
+    char text[1024], path[32];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)id);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t count = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (count <= 0) return 0;
+    text[count] = 0;
     // The name, in brackets, may hold anything; then come the state, the parent and, as the 22nd field, the start.
     const char *name_end = strrchr(text, ')');
     char state = 0;

@@ -126,6 +126,31 @@ struct IgnoredOptions: ParsableArguments {
     @Option(parsing: .unconditional) var vmodule: String?
     @Option(parsing: .unconditional) var logFlushFrequency: String?
 
+    private static let profiles: Set = [
+        "none", "cpu", "heap", "allocs", "goroutine", "threadcreate", "block", "mutex",
+    ]
+
+    /// Refuses the values that kubectl refuses.
+    ///
+    /// Source: klog `klog.go` (moduleSpec.Set), kubectl `cmd/profiling.go`.
+    func check() throws(UsageError) {
+        if let text = logFlushFrequency, (try? GoDuration(text)) == nil {
+            throw .flag(.badValue(text, flag: "--log-flush-frequency", problem: "parse error"))
+        }
+        for part in (vmodule ?? "").split(separator: ",") {
+            let sides = part.split(separator: "=", omittingEmptySubsequences: false)
+            guard sides.count == 2, !sides[0].isEmpty, let level = Int32(sides[1]) else {
+                throw badVmodule("syntax error: expect comma-separated list of filename=N")
+            }
+            guard level >= 0 else { throw badVmodule("negative value for vmodule level") }
+        }
+        if let profile, !Self.profiles.contains(profile) { throw .unknownProfile(profile) }
+    }
+
+    private func badVmodule(_ problem: String) -> UsageError {
+        .flag(.badValue(vmodule ?? "", flag: "--vmodule", problem: problem))
+    }
+
     /// Says which of them were given.
     func note(in logger: Logger) {
         let given: [(name: String, isGiven: Bool)] = [

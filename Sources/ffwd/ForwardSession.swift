@@ -58,6 +58,10 @@ final class ForwardSession {
         if !ProcessSignal.isIgnored(ProcessSignal.hangUp) {
             try watch(ProcessSignal.hangUp, .signal(ProcessSignal.hangUp))
         }
+        // As Go's run time, which tells its state first; a plugin must not stay behind.
+        if !ProcessSignal.isIgnored(ProcessSignal.quit) {
+            try watch(ProcessSignal.quit, .signal(ProcessSignal.quit))
+        }
         let reporter = try SignalWatcher(loop: loop, signal: ProcessSignal.report) { [weak self] in
             self?.summarize()
         }

@@ -146,6 +146,7 @@ struct PortForwardCommand: ParsableCommand {
 
     /// What the user asks for, checked as far as it can be without a server.
     func request(environment: [String: String], currentDirectory: String) throws -> Forwarder.Request {
+        try ignored.check()
         guard arguments.count >= 2 else { throw UsageError.tooFewArguments }
         let runningTimeout: TimeSpan
         do throws(PodRunningTimeoutError) {
@@ -247,12 +248,14 @@ enum UsageError: Error, CustomStringConvertible {
     case noAddress
     case badAddress(String)
     case flag(FlagError)
+    case unknownProfile(String)
 
     var description: String {
         switch self {
         case .tooFewArguments:
             "error: TYPE/NAME and list of ports are required for port-forward\n"
                 + "See '\(Invocation.current.command) --help' for help and examples"
+        case .unknownProfile(let name): "error: unknown profile '\(name.escapedForTerminal())'"
         case .noConnections: "error: --max-connections must be higher than zero"
         case .noDuration(let option, let text):
             text.hasPrefix("-")

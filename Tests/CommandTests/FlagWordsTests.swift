@@ -70,6 +70,58 @@ import Testing
         #expect(error?.description == text)
     }
 
+    @Test(
+        arguments: [
+            (["--log-flush-frequency", "abc"], "abc", "--log-flush-frequency", "parse error"),
+            (["--log-flush-frequency", "5"], "5", "--log-flush-frequency", "parse error"),
+            (["--log-flush-frequency="], "", "--log-flush-frequency", "parse error"),
+            (
+                ["--vmodule", "a"], "a", "--vmodule",
+                "syntax error: expect comma-separated list of filename=N"
+            ),
+            (
+                ["--vmodule", "a=1,=2"], "a=1,=2", "--vmodule",
+                "syntax error: expect comma-separated list of filename=N"
+            ),
+            (
+                ["--vmodule", "a=b"], "a=b", "--vmodule",
+                "syntax error: expect comma-separated list of filename=N"
+            ),
+            (
+                ["--vmodule", "a=1=2"], "a=1=2", "--vmodule",
+                "syntax error: expect comma-separated list of filename=N"
+            ),
+            (["--vmodule", "a=-1"], "a=-1", "--vmodule", "negative value for vmodule level"),
+        ] as [([String], String, String, String)]
+    )
+    func `a bad value of an option that means nothing here is refused as by kubectl`(
+        words: [String],
+        value: String,
+        flag: String,
+        problem: String
+    ) throws {
+        // Before anything else is looked at.
+        let command = try PortForwardCommand.parse(words)
+        let error = #expect(throws: UsageError.self) {
+            _ = try command.request(environment: [:], currentDirectory: "/")
+        }
+        let line = error?.description.split(separator: "\n").first
+        #expect(line == "Error: invalid argument \"\(value)\" for \"\(flag)\" flag: \(problem)")
+    }
+
+    @Test func `an unknown profile is refused, and good values are taken`() throws {
+        let error = #expect(throws: UsageError.self) {
+            _ = try PortForwardCommand.parse(["--profile", "abc"]).request(
+                environment: [:],
+                currentDirectory: "/"
+            )
+        }
+        #expect(error?.description == "error: unknown profile 'abc'")
+        let words = ["--vmodule", "a=1,,b=+2", "--profile", "heap", "--log-flush-frequency", "-5s"]
+        let command = try PortForwardCommand.parse(words + ["-s", "https://h", "demo", "80"])
+        _ = try command.request(environment: [:], currentDirectory: "/")
+    }
+
     @Test(arguments: [["--memory-limit", "-1"], ["--max-connections", "-1"], ["--tunnels", "-1"]])
     func `a bad number is told as such, not as missing`(words: [String]) {
         let error = #expect(throws: (any Error).self) { try PortForwardCommand.parse(words) }

@@ -47,6 +47,14 @@ final class CredentialSource {
         return ticket
     }
 
+    /// Whether a request now would run a plugin that may ask a person.
+    var wouldAsk: Bool {
+        credential.wouldAsk(
+            wallTime: UnixTime(nanoseconds: EventLoop.wallClockNanoseconds),
+            standardInputIsTerminal: StandardStreams.inputIsTerminal
+        )
+    }
+
     /// Forgets who waits.
     func cancel(_ ticket: Ticket) { waiting[ticket] = nil }
 

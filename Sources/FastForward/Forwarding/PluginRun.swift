@@ -60,6 +60,9 @@ final class PluginRun {
         guard let program = found else {
             throw .notFound(command: plugin.command, installHint: plugin.installHint)
         }
+        guard !ProgramSearch.lacksInterpreter(program) else {
+            throw .cannotRun(reason: "fork/exec \(program.escapedForTerminal()): exec format error")
+        }
         var environment = plugin.environment.map { variable in
             ChildProcess.Variable(name: variable.name, value: variable.value.revealed)
         }

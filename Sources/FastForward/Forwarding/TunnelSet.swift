@@ -140,8 +140,11 @@ package final class TunnelSet: Tunnel.Owner {
             tunnels[index].open(local, port: local.remotePort)
         case .wait: wait(local, since)
         }
-        if choice.opensAnother { openTunnel() }
+        if choice.opensAnother, choice.verdict == .wait || mayPrepare { openTunnel() }
     }
+
+    /// Whether a tunnel may be opened that nobody waits for: a login is asked for only where one is needed.
+    private var mayPrepare: Bool { !endpoint.wouldAskPerson }
 
     /// Whether there may be one more tunnel; the first one always may.
     private var hasMemory: Bool { tunnels.isEmpty || budget.hasRoom(for: TunnelLimits.shareBytesMin) }
@@ -222,7 +225,7 @@ package final class TunnelSet: Tunnel.Owner {
         endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
-        if tunnels.count < limits.tunnels.least, hasMemory { openTunnel() }
+        if tunnels.count < limits.tunnels.least, hasMemory, mayPrepare { openTunnel() }
         if timer?.deadline == nil { scheduleTimer() }
     }
 

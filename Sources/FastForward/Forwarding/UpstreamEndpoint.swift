@@ -94,6 +94,9 @@ package final class UpstreamEndpoint {
         }
     }
 
+    /// Whether a connection that is made now would have a person asked for a credential.
+    var wouldAskPerson: Bool { credentials.wouldAsk }
+
     /// Connections that were made with another certificate keep their context, and end as they are.
     private func updateContexts(for identity: ClientIdentity?) throws(TLSError) {
         guard identity != contexts.identity else { return }

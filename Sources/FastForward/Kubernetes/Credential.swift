@@ -71,6 +71,12 @@ package enum Credential: Equatable, Sendable {
         }
     }
 
+    /// Whether a request now would run a plugin that may ask a person.
+    package func wouldAsk(wallTime: UnixTime, standardInputIsTerminal: Bool) -> Bool {
+        guard case .exec(let cache) = self, cache.wouldRun(at: wallTime) else { return false }
+        return (try? cache.plugin.isInteractive(standardInputIsTerminal: standardInputIsTerminal)) ?? false
+    }
+
     /// Records the end of the plugin's run; nil: it gave no credential.
     ///
     /// - Returns: what those who waited use, even if it has expired already.

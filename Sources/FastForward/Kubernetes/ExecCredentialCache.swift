@@ -53,6 +53,15 @@ package struct ExecCredentialCache: Equatable, Sendable {
         }
     }
 
+    /// Whether ``request(at:)`` would order a run.
+    package func wouldRun(at now: UnixTime) -> Bool {
+        switch state {
+        case .running: false
+        case .holding(let lease): Self.isExpired(lease.credential, at: now)
+        case .empty: true
+        }
+    }
+
     /// Records the end of the run that ``request(at:)`` ordered; nil: it gave no credential.
     package mutating func finished(_ credential: ExecCredential?) {
         precondition(state == .running, "a run ends only after it was ordered")

@@ -180,4 +180,11 @@ package enum ProgramSearch {
         }
         return nil
     }
+
+    /// Whether a program is a script that does not name its interpreter.
+    ///
+    /// A shell runs such a one itself, and so does libuv; the kernel, and Go with it, does not.
+    package static func lacksInterpreter(_ program: String) -> Bool {
+        unsafe ffwd_is_script_without_interpreter(program) != 0
+    }
 }

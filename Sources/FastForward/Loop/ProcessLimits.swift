@@ -47,6 +47,7 @@ package enum ProcessSignal {
     package static let interrupt = SIGINT
     package static let terminate = SIGTERM
     package static let hangUp = SIGHUP
+    package static let quit = SIGQUIT
     package static let report = SIGUSR1
 
     /// Whether the process was started with this signal ignored (as `nohup` does with SIGHUP).

@@ -77,6 +77,50 @@ import Testing
         try plugins.scene.finish()
     }
 
+    /// A shell would run it; the kernel does not.
+    @Test func `a script that names no interpreter is not run`() throws {
+        let plugins = try PluginScene()
+        for (name, text) in [("bare", "echo ran > \(plugins.files.path)/ran\n"), ("empty", "")] {
+            try plugins.files.write(text, to: name)
+            let path = plugins.files.path + "/" + name
+            chmod(path, 0o755)
+            guard case .failure(.execPlugin(let error)) = try plugins.ask(plugins.source(path)) else {
+                Issue.record("no credential can come of it")
+                return
+            }
+            #expect(error.description == "exec: fork/exec \(path): exec format error")
+        }
+        #expect(throws: (any Error).self) { try plugins.text("ran") }
+        try plugins.scene.finish()
+    }
+
+    @Test func `whether a person would be asked is known before anybody is`() throws {
+        let plugins = try PluginScene()
+        let path = try plugins.printing(#"{"token": "t"}"#)
+        let now = UnixTime(nanoseconds: EventLoop.wallClockNanoseconds)
+        for (mode, isAsking) in [("Never", false), ("IfAvailable", true), ("Always", true)] {
+            let credential = try plugins.access(path, mode: mode).credential
+            #expect(credential.wouldAsk(wallTime: now, standardInputIsTerminal: true) == isAsking)
+            #expect(!credential.wouldAsk(wallTime: now, standardInputIsTerminal: false))
+        }
+        var credential = try plugins.access(path, mode: "IfAvailable").credential
+        guard case .run(let plugin) = try credential.request(at: Instant(nanoseconds: 0), wallTime: now)
+        else {
+            Issue.record("there is no credential yet")
+            return
+        }
+        // Somebody is being asked already.
+        #expect(!credential.wouldAsk(wallTime: now, standardInputIsTerminal: true))
+        let text = PluginScene.answer(#"{"token": "t", "expirationTimestamp": "2026-01-01T00:00:00Z"}"#)
+        _ = credential.pluginEnded(try ExecCredential(output: Array(text.utf8), of: plugin))
+        let end = try #require(UnixTime(rfc3339: "2026-01-01T00:00:00Z"))
+        let later = try #require(UnixTime(rfc3339: "2026-01-01T00:00:01Z"))
+        #expect(!credential.wouldAsk(wallTime: end, standardInputIsTerminal: true))
+        #expect(credential.wouldAsk(wallTime: later, standardInputIsTerminal: true))
+        #expect(plugins.runCount == 0)
+        try plugins.scene.finish()
+    }
+
     @Test func `a program that cannot be started is told as kubectl tells it`() throws {
         let plugins = try PluginScene()
         func problem(_ command: String, mode: String = "Never") throws -> String {

@@ -112,7 +112,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: [SIGINT, SIGTERM])
+        @Test(arguments: [SIGINT, SIGTERM, SIGQUIT])
         func `a plugin that never ends stops neither a signal, nor stays behind`(signal: Int32) throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(30)) { scenario in
                 let plugin = try Plugin(
