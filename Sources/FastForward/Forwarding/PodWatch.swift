@@ -1,5 +1,10 @@
 /// Follows the pods of a target: lists them, watches them, and begins again where that ends.
+///
+/// What the lines of a watch change is told once a turn, however many come.
 final class PodWatch {
+    /// How soon after one list, or one watch, the next may begin: a server, or a proxy, may end each at once.
+    private static let spacing = TimeSpan.seconds(1)
+
     private let loop: EventLoop
     private let endpoint: () -> UpstreamEndpoint?
     private let selector: PodSelector
@@ -11,6 +16,10 @@ final class PodWatch {
     private var policy = ReconnectPolicy()
     private let keys: RandomKeys
     private var isClosed = false
+    private var nextList = Instant(nanoseconds: 0)
+    private var nextWatch = Instant(nanoseconds: 0)
+    /// Set while there are changes that have not been told.
+    private var changeTimer: LoopTimer?
 
     /// - Parameters:
     ///   - endpoint: asked for each request.
@@ -38,7 +47,10 @@ final class PodWatch {
         guard !isClosed else { return }
         switch action {
         case nil: break
+        case .list where loop.now < nextList: schedule(.list, at: nextList)
         case .list: list()
+        case .watch(let version) where loop.now < nextWatch:
+            schedule(.watch(resourceVersion: version), at: nextWatch)
         case .watch(let version): watch(from: version)
         case .pause: pause()
         case .stop:
@@ -49,6 +61,9 @@ final class PodWatch {
 
     private func list() {
         guard let endpoint = endpoint() else { return }
+        nextList = loop.now + Self.spacing
+        // A watch that follows a list is a new beginning.
+        nextWatch = loop.now
         let path: APIPath = .pods(
             namespace: selector.namespace,
             labelSelector: selector.labelSelector,
@@ -67,14 +82,28 @@ final class PodWatch {
                 }
                 self.policy.succeeded()
                 let action = self.tracker.listed(list)
-                self.handler(self.tracker)
+                self.tellChanges()
                 self.perform(action)
             }
         }
     }
 
+    private func tellChanges() {
+        changeTimer?.close()
+        changeTimer = nil
+        handler(tracker)
+    }
+
+    private func tellChangesLater() {
+        guard changeTimer == nil else { return }
+        let timer = LoopTimer(loop: loop) { [weak self] in self?.tellChanges() }
+        changeTimer = timer
+        timer.schedule(at: loop.now)
+    }
+
     private func watch(from version: String) {
         guard let endpoint = endpoint() else { return }
+        nextWatch = loop.now + Self.spacing
         let path: APIPath = .podWatch(
             namespace: selector.namespace,
             labelSelector: selector.labelSelector,
@@ -95,8 +124,8 @@ final class PodWatch {
                 let change = try? APIObjects.decode(PodTracker.Change.self, from: line)
             else { return }
             let action = self.tracker.changed(change)
-            self.handler(self.tracker)
-            guard action != nil, !self.isClosed else { return }
+            self.tellChangesLater()
+            guard action != nil else { return }
             self.request?.cancel()
             self.perform(action)
         }
@@ -121,5 +150,7 @@ final class PodWatch {
         request = nil
         timer?.close()
         timer = nil
+        changeTimer?.close()
+        changeTimer = nil
     }
 }

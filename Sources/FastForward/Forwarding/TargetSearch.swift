@@ -22,6 +22,10 @@ final class TargetSearch {
     private var handler: ((Result<Found, ForwarderFailure>) -> Void)?
     private var request: APIRequest?
     private var timer: LoopTimer?
+    /// How soon after one list the next may begin: a server, or a proxy, may end each watch at once.
+    private static let listSpacing = TimeSpan.seconds(1)
+    private var nextList = Instant(nanoseconds: 0)
+    private var listTimer: LoopTimer?
     private var search: PodSearch
     private var typeSearch: TypeSearch
     private var selector: PodSelector?
@@ -97,7 +101,8 @@ final class TargetSearch {
                 loop: loop,
                 endpoint: endpoint,
                 path: .discovery(segments, at: endpoint.server),
-                accept: TypeSearch.accept
+                accept: TypeSearch.accept,
+                limitBytes: APIObjects.objectBytesMax
             ) { [weak self] result in
                 guard let self else { return }
                 switch result {
@@ -118,6 +123,14 @@ final class TargetSearch {
 
     private func list() {
         guard let selector else { return }
+        guard loop.now >= nextList else {
+            listTimer?.close()
+            let timer = LoopTimer(loop: loop) { [weak self] in self?.list() }
+            listTimer = timer
+            timer.schedule(at: nextList)
+            return
+        }
+        nextList = loop.now + Self.listSpacing
         if timer == nil {
             timer = LoopTimer(loop: loop) { [weak self] in
                 guard let self else { return }
@@ -130,7 +143,8 @@ final class TargetSearch {
             labelSelector: selector.labelSelector,
             at: endpoint.server
         )
-        get(path, APIFailure.Request(verb: "list", resource: "pods", name: "")) { [weak self] body in
+        let asked = APIFailure.Request(verb: "list", resource: "pods", name: "")
+        get(path, asked, limitBytes: APIObjects.bodyBytesMax) { [weak self] body in
             guard let self else { return }
             self.decode(PodList.self, body) { self.perform(self.search.listed($0)) }
         }
@@ -204,10 +218,12 @@ final class TargetSearch {
     private func get(
         _ path: APIPath,
         _ asked: APIFailure.Request,
+        limitBytes: Int = APIObjects.objectBytesMax,
         otherwise refused: ((APIFailure) -> Void)? = nil,
         _ take: @escaping ([UInt8]) -> Void
     ) {
-        request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] result in
+        request = APIRequest(loop: loop, endpoint: endpoint, path: path, limitBytes: limitBytes) {
+            [weak self] result in
             switch result {
             case .failure(let error):
                 self?.finish(.failure(.upstream(error)))
@@ -247,5 +263,7 @@ final class TargetSearch {
         request = nil
         timer?.close()
         timer = nil
+        listTimer?.close()
+        listTimer = nil
     }
 }

@@ -428,7 +428,14 @@ package final class Tunnel: Carrier, TurnWork {
         }
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
-        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks)
+        updateToPodGate()
+    }
+
+    /// - Returns: whether the backlog is short again.
+    @discardableResult private func updateToPodGate() -> Bool {
+        let verdict = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks)
+        core.holdsPongs = toPodGate.isPaused
+        return verdict == .resume
     }
 
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
@@ -436,6 +443,7 @@ package final class Tunnel: Carrier, TurnWork {
         var buffer = loop.pool.take(WebSocketFrameWriter.controlFrameBytesMax)
         WebSocketFrameWriter.appendControl(opcode, payload, key: key, to: &buffer)
         sendUpstream(buffer.bytes)
+        updateToPodGate()
         scheduleTurn()
     }
 
@@ -449,11 +457,9 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     package override func upstreamProgressed() {
-        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: limits.toPodMarks) == .resume else {
-            return
-        }
+        guard updateToPodGate() else { return }
         wake(&parked)
-        if owedPong != nil { scheduleTurn() }
+        if owedPong != nil || core.hasControlFrames(now: loop.now) { scheduleTurn() }
     }
 
     // MARK: Turns and time
