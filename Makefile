@@ -59,11 +59,10 @@ format: ## Rewrite the sources in the project's format
 fuzz: ## Fuzz each decoder for SECONDS seconds; one: make fuzz TARGET=spdy
 	@scripts/fuzz $(SECONDS) $(TARGET)
 
-SANITIZED := $(or $(FILTER),FastForwardTests)
-sanitize: ## Run the unit tests under the address and the thread sanitizer
-	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/foreign-leaks.txt:print_suppressions=0 \
-	    $(SWIFT) test --sanitize=address --scratch-path .build-asan --filter '$(SANITIZED)'
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter '$(SANITIZED)'
+SANITIZED := $(or $(FILTER),FastForwardTests|IntegrationTests)
+sanitize: peers ## Run the tests, ffwd and minicluster under the address and the thread sanitizer
+	@SWIFT='$(SWIFT)' scripts/sanitize address '$(SANITIZED)'
+	@SWIFT='$(SWIFT)' scripts/sanitize thread '$(SANITIZED)'
 
 reference: ## Build the yardstick of the benchmarks (C)
 	@benchmarks/reference/build.sh .build/benchmarks
