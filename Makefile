@@ -76,11 +76,10 @@ simulate: ## Run SEEDS seeds of the whole forwarder on a simulated kernel; SEED=
 	$(SWIFT) build -c release $(RELEASE_FLAGS) --product simulate
 	@$(RELEASE)/simulate $(if $(SEED),--seed $(SEED),--count $(SEEDS))
 
-SANITIZED := $(or $(FILTER),FastForwardTests)
-sanitize: ## Run the unit tests under the address and the thread sanitizer
-	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/foreign-leaks.txt:print_suppressions=0 \
-	    $(SWIFT) test --sanitize=address --scratch-path .build-asan --filter '$(SANITIZED)'
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter '$(SANITIZED)'
+SANITIZED := $(or $(FILTER),FastForwardTests|IntegrationTests)
+sanitize: peers ## Run the tests, ffwd and minicluster under the address and the thread sanitizer
+	@SWIFT='$(SWIFT)' scripts/sanitize address '$(SANITIZED)'
+	@SWIFT='$(SWIFT)' scripts/sanitize thread '$(SANITIZED)'
 
 reference: ## Build the yardstick of the benchmarks (C)
 	@benchmarks/reference/build.sh .build/benchmarks

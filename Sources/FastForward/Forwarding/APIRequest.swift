@@ -11,10 +11,11 @@ package final class APIRequest: UpstreamConnection {
     private let limitBytes: Int
     private let begin: Instant
     private var handler: ((Result<Answer, UpstreamError>) -> Void)?
-    private var headReader = HTTPResponseHeadReader()
+    private var headReader = HTTPAnswerHeadReader()
     private var head: HTTPResponseHead?
     private var bodyReader: HTTPBodyReader?
     private var body: [UInt8] = []
+    private var lines = WatchLines()
     /// Makes the request a watch: gets each line of the body as it comes, and the answer's own body stays empty.
     package var onLine: (([UInt8]) -> Void)?
 
@@ -58,12 +59,8 @@ package final class APIRequest: UpstreamConnection {
     package override func upstreamReceived(_ batch: inout ByteBuffer) {
         var cursor = 0
         do throws(HTTPError) {
-            while head == nil {
+            if head == nil {
                 guard let next = try headReader.next(batch.bytes, from: &cursor) else { return }
-                guard !next.isInterim else {
-                    headReader = HTTPResponseHeadReader()
-                    continue
-                }
                 head = next
                 // The lines of a watch come when something changes.
                 if onLine != nil, next.status == 200 {
@@ -75,16 +72,7 @@ package final class APIRequest: UpstreamConnection {
             while let event = try bodyReader?.next(batch.bytes, from: &cursor) {
                 switch event {
                 case .bytes(let range):
-                    guard body.count + range.count <= limitBytes else {
-                        finish(
-                            .failure(
-                                .answer(server: serverText, reason: "it is longer than \(limitBytes) bytes")
-                            )
-                        )
-                        return
-                    }
-                    body += [UInt8](copying: batch.bytes.extracting(range))
-                    if onLine != nil, head?.status == 200 { takeLines() }
+                    guard take(batch.bytes.extracting(range)) else { return }
                 case .end:
                     finishWithAnswer()
                     return
@@ -96,6 +84,11 @@ package final class APIRequest: UpstreamConnection {
     }
 
     package override func upstreamEnded(_ error: UpstreamError) {
+        // What the server has begun to say counts more than that it did not come to an end.
+        if isRefusal, case .timedOut = error {
+            finishWithAnswer()
+            return
+        }
         // A body without a length ends with the connection.
         if case .ended = error, head != nil, var reader = bodyReader {
             do {
@@ -110,20 +103,44 @@ package final class APIRequest: UpstreamConnection {
         finish(.failure(error))
     }
 
-    private func takeLines() {
-        while let end = body.firstIndex(of: UInt8(ascii: "\n")) {
-            let line = Array(body[..<end])
-            body.removeFirst(end + 1)
-            onLine?(line)
+    private var isRefusal: Bool { head.map { $0.status != 200 } ?? false }
+
+    /// Takes a part of the body.
+    ///
+    /// - Returns: whether more of it is wanted.
+    private func take(_ part: RawSpan) -> Bool {
+        if onLine != nil, !isRefusal { return takeLines(part) }
+        guard body.count + part.byteCount <= limitBytes else {
+            finish(.failure(.answer(server: serverText, reason: "it is longer than \(limitBytes) bytes")))
+            return false
         }
+        body += [UInt8](copying: part)
+        guard !isRefusal || body.count <= APIFailure.statusBytesMax else {
+            // It is no `Status`, and of other texts only the beginning is shown.
+            finishWithAnswer()
+            return false
+        }
+        return true
+    }
+
+    private func takeLines(_ part: RawSpan) -> Bool {
+        var cursor = 0
+        do throws(WatchLines.LineTooLong) {
+            while let line = try lines.next(part, from: &cursor) { onLine?(line) }
+        } catch {
+            finish(.failure(.answer(server: serverText, reason: "\(error)")))
+        }
+        // Who gets the lines may have cancelled the rest.
+        return handler != nil
     }
 
     private func finishWithAnswer() {
         if head?.status == 401, reopenAfterRefusal() {
-            headReader = HTTPResponseHeadReader()
+            headReader = HTTPAnswerHeadReader()
             head = nil
             bodyReader = nil
             body = []
+            lines = WatchLines()
             return
         }
         finish(.success(Answer(status: head?.status ?? 0, body: body)))

@@ -24,6 +24,8 @@ package final class ChannelConnection: Carrier, TurnWork {
     private var staging: BufferBox?
     private var isTurnScheduled = false
     private var isParked = false
+    /// The payload of the server's last PING that is not answered yet.
+    private var owedPong: WebSocketControlPayload?
     private var toPodGate = BacklogGate()
     /// Runs while the server is to take note of the client's end.
     private var endTimer: LoopTimer?
@@ -107,8 +109,9 @@ package final class ChannelConnection: Carrier, TurnWork {
                         deliver(batch, range)
                     }
                 case .ping(let payload):
-                    // A flood whose answers nobody takes is not answered.
-                    if !toPodGate.isPaused { sendControl(.pong, payload) }
+                    // Only the latest has to be answered (RFC 6455 §5.5.3), so a flood costs nothing.
+                    owedPong = payload
+                    scheduleTurn()
                 case .ended(let failure):
                     flushLocal(&batch)
                     sendControl(.close, WebSocketControlPayload(closeCode: 1000))
@@ -197,7 +200,11 @@ package final class ChannelConnection: Carrier, TurnWork {
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
         // Nor does ciphertext gather then; what the kernel has not been offered must not pause anything.
         if budget.isScarce { flushUpstream() }
-        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks)
+        _ = updateToPodGate()
+    }
+
+    private func updateToPodGate() -> BacklogGate.Verdict? {
+        toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks)
     }
 
     private func sendControl(_ opcode: WebSocketOpcode, _ payload: WebSocketControlPayload) {
@@ -206,6 +213,7 @@ package final class ChannelConnection: Carrier, TurnWork {
         var buffer = loop.pool.take(WebSocketFrameWriter.controlFrameBytesMax)
         WebSocketFrameWriter.appendControl(opcode, payload, key: key, to: &buffer)
         sendUpstream(buffer.bytes)
+        _ = updateToPodGate()
         scheduleTurn()
     }
 
@@ -224,13 +232,17 @@ package final class ChannelConnection: Carrier, TurnWork {
         guard !isUpstreamClosed else { return }
         seal()
         staging = nil
+        if let payload = owedPong, !toPodGate.isPaused {
+            owedPong = nil
+            sendControl(.pong, payload)
+        }
         flushUpstream()
     }
 
     package override func upstreamProgressed() {
-        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks) == .resume,
-            isParked
-        else { return }
+        guard updateToPodGate() == .resume else { return }
+        if owedPong != nil { scheduleTurn() }
+        guard isParked else { return }
         isParked = false
         local?.startReading()
     }

@@ -172,14 +172,6 @@ package final class Forwarder {
                 return
             }
             let namespace = found.pod.metadata.namespace ?? request.access.namespace
-            if request.target.kind != .pod,
-                let problem = PathSegment.problem(of: found.pod.metadata.name)
-                    ?? PathSegment.problem(of: namespace)
-            {
-                let server = request.access.server.authority
-                fail(.upstream(.answer(server: server, reason: "it names a pod that cannot be: \(problem)")))
-                return
-            }
             self.found = found
             tell(.podChosen(pod: found.pod.metadata.name, namespace: namespace))
             if let startError { fail(.upstream(startError)) }

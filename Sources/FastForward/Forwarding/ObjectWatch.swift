@@ -1,5 +1,10 @@
 /// Follows objects of one type: lists them, watches them, and begins again where that ends.
+///
+/// What the lines of a watch change is told once a turn, however many come.
 final class ObjectWatch<Object: FollowedObject> {
+    /// How soon after one list, or one watch, the next may begin: a server, or a proxy, may end each at once.
+    private static var spacing: TimeSpan { .seconds(1) }
+
     private let loop: EventLoop
     private let endpoint: () -> UpstreamEndpoint?
     private let path: (_ resourceVersion: String?, ServerURL) -> APIPath
@@ -12,6 +17,10 @@ final class ObjectWatch<Object: FollowedObject> {
     private var policy = ReconnectPolicy()
     private let keys: RandomKeys
     private var isClosed = false
+    private var nextList = Instant(nanoseconds: 0)
+    private var nextWatch = Instant(nanoseconds: 0)
+    /// Set while there are changes that have not been told.
+    private var changeTimer: LoopTimer?
 
     /// - Parameters:
     ///   - endpoint: asked for each request.
@@ -40,7 +49,10 @@ final class ObjectWatch<Object: FollowedObject> {
         guard !isClosed else { return }
         switch action {
         case nil: break
+        case .list where loop.now < nextList: schedule(.list, at: nextList)
         case .list: list()
+        case .watch(let version) where loop.now < nextWatch:
+            schedule(.watch(resourceVersion: version), at: nextWatch)
         case .watch(let version): watch(from: version)
         case .pause: pause()
         case .stop:
@@ -51,6 +63,9 @@ final class ObjectWatch<Object: FollowedObject> {
 
     private func list() {
         guard let endpoint = endpoint() else { return }
+        nextList = loop.now + Self.spacing
+        // A watch that follows a list is a new beginning.
+        nextWatch = loop.now
         request = APIRequest(loop: loop, endpoint: endpoint, path: path(nil, endpoint.server)) {
             [weak self] result in
             guard let self else { return }
@@ -63,16 +78,30 @@ final class ObjectWatch<Object: FollowedObject> {
                     self.perform(self.tracker.failed(status: answer.status == 200 ? nil : answer.status))
                     return
                 }
-                self.policy.succeeded()
+                self.policy = ReconnectPolicy()
                 let action = self.tracker.listed(list)
-                self.changed()
+                self.tellChanges()
                 self.perform(action)
             }
         }
     }
 
+    private func tellChanges() {
+        changeTimer?.close()
+        changeTimer = nil
+        changed()
+    }
+
+    private func tellChangesLater() {
+        guard changeTimer == nil else { return }
+        let timer = LoopTimer(loop: loop) { [weak self] in self?.tellChanges() }
+        changeTimer = timer
+        timer.schedule(at: loop.now)
+    }
+
     private func watch(from version: String) {
         guard let endpoint = endpoint() else { return }
+        nextWatch = loop.now + Self.spacing
         let request = APIRequest(loop: loop, endpoint: endpoint, path: path(version, endpoint.server)) {
             [weak self] result in
             guard let self else { return }
@@ -87,8 +116,8 @@ final class ObjectWatch<Object: FollowedObject> {
                 let change = try? APIObjects.decode(ObjectTracker<Object>.Change.self, from: line)
             else { return }
             let action = self.tracker.changed(change)
-            self.changed()
-            guard action != nil, !self.isClosed else { return }
+            self.tellChangesLater()
+            guard action != nil else { return }
             self.request?.cancel()
             self.perform(action)
         }
@@ -122,5 +151,7 @@ final class ObjectWatch<Object: FollowedObject> {
         request = nil
         timer?.close()
         timer = nil
+        changeTimer?.close()
+        changeTimer = nil
     }
 }

@@ -25,6 +25,10 @@ final class TargetSearch {
     private var handler: ((Result<Found, ForwarderFailure>) -> Void)?
     private var request: APIRequest?
     private var timer: LoopTimer?
+    /// How soon after one list the next may begin: a server, or a proxy, may end each watch at once.
+    private static let listSpacing = TimeSpan.seconds(1)
+    private var nextList = Instant(nanoseconds: 0)
+    private var listTimer: LoopTimer?
     private var search: PodSearch
     private var typeSearch: TypeSearch
     private var selector: PodSelector?
@@ -127,7 +131,8 @@ final class TargetSearch {
                 loop: loop,
                 endpoint: endpoint,
                 path: .discovery(segments, at: endpoint.server),
-                accept: TypeSearch.accept
+                accept: TypeSearch.accept,
+                limitBytes: APIObjects.objectBytesMax
             ) { [weak self] result in
                 guard let self else { return }
                 switch result {
@@ -149,6 +154,14 @@ final class TargetSearch {
     /// - Parameter error: the end where none of the pods is the target's own.
     private func list(otherwise error: PodSelectorError? = nil) {
         guard let selector else { return }
+        guard loop.now >= nextList else {
+            listTimer?.close()
+            let timer = LoopTimer(loop: loop) { [weak self] in self?.list(otherwise: error) }
+            listTimer = timer
+            timer.schedule(at: nextList)
+            return
+        }
+        nextList = loop.now + Self.listSpacing
         if timer == nil {
             timer = LoopTimer(loop: loop) { [weak self] in
                 guard let self else { return }
@@ -157,7 +170,8 @@ final class TargetSearch {
             timer?.schedule(at: search.deadline)
         }
         let path = selector.path(at: endpoint.server)
-        get(path, APIFailure.Request(verb: "list", resource: "pods", name: "")) { [weak self] body in
+        let asked = APIFailure.Request(verb: "list", resource: "pods", name: "")
+        get(path, asked, limitBytes: APIObjects.bodyBytesMax) { [weak self] body in
             guard let self else { return }
             self.decode(PodList.self, body) {
                 var list = $0
@@ -237,10 +251,12 @@ final class TargetSearch {
     private func get(
         _ path: APIPath,
         _ asked: APIFailure.Request,
+        limitBytes: Int = APIObjects.objectBytesMax,
         otherwise refused: ((APIFailure) -> Void)? = nil,
         _ take: @escaping ([UInt8]) -> Void
     ) {
-        request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] result in
+        request = APIRequest(loop: loop, endpoint: endpoint, path: path, limitBytes: limitBytes) {
+            [weak self] result in
             switch result {
             case .failure(let error):
                 self?.finish(.failure(.upstream(error)))
@@ -280,5 +296,7 @@ final class TargetSearch {
         request = nil
         timer?.close()
         timer = nil
+        listTimer?.close()
+        listTimer = nil
     }
 }

@@ -444,7 +444,14 @@ package final class Tunnel: Carrier, TurnWork {
         }
         sendUpstream(staging.buffer.bytes)
         staging.buffer.clear(headroomBytes: WebSocketFrameWriter.headroomBytesMax)
-        _ = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks)
+        updateToPodGate()
+    }
+
+    /// - Returns: whether the backlog is short again.
+    @discardableResult private func updateToPodGate() -> Bool {
+        let verdict = toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks)
+        core.holdsPongs = toPodGate.isPaused
+        return verdict == .resume
     }
 
     private var toPodMarks: BacklogMarks { budget.isScarce ? TunnelLimits.scarceMarks : limits.toPodMarks }
@@ -454,6 +461,7 @@ package final class Tunnel: Carrier, TurnWork {
         var buffer = loop.pool.take(WebSocketFrameWriter.controlFrameBytesMax)
         WebSocketFrameWriter.appendControl(opcode, payload, key: key, to: &buffer)
         sendUpstream(buffer.bytes)
+        updateToPodGate()
         scheduleTurn()
     }
 
@@ -467,11 +475,9 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     package override func upstreamProgressed() {
-        guard toPodGate.update(backlogBytes: upstreamBacklogBytes, marks: toPodMarks) == .resume else {
-            return
-        }
+        guard updateToPodGate() else { return }
         wake(&parked)
-        if owedPong != nil { scheduleTurn() }
+        if owedPong != nil || core.hasControlFrames(now: loop.now) { scheduleTurn() }
     }
 
     // MARK: Turns and time

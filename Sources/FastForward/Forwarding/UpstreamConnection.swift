@@ -19,6 +19,8 @@ package class UpstreamConnection: TransportOwner {
     ///
     /// Not above any carrier's high mark: it would pause for what has only not been offered to the kernel yet.
     private static let gatheredBytesMax = 256 * 1024
+    /// How much may wait for the server when it asks for answers within TLS, in bytes: above what the carriers leave.
+    private static let answersBacklogBytesMax = 4 << 20
     /// The silence after which the kernel asks whether the server is there, in seconds.
     private static let keepAliveSeconds: UInt32 = 15
 
@@ -76,7 +78,7 @@ package class UpstreamConnection: TransportOwner {
     package final var isUpstreamClosed: Bool { phase == .closed }
     /// Ciphertext that the kernel has not taken, in bytes.
     package final var upstreamBacklogBytes: Int {
-        (link?.output.byteCount ?? 0) + (tls?.output.byteCount ?? 0)
+        (link?.output.byteCount ?? 0) + (tls?.output.byteCount ?? 0) + (leg?.tls?.output.byteCount ?? 0)
     }
     /// The TLS version and cipher; nil on a plain connection or before it is open.
     package final var negotiatedTLS: String? { phase == .open ? tls?.negotiated : nil }
@@ -351,7 +353,12 @@ package class UpstreamConnection: TransportOwner {
             }
             var outcome = TLSSession.ReadOutcome.filled
             while outcome == .filled, self.link === link {
-                do throws(TLSError) { outcome = try leg.read() } catch { throw ProxyFailure.Cause.tls(error) }
+                do throws(TLSError) {
+                    outcome = try leg.read()
+                    try checkAnswers()
+                } catch {
+                    throw ProxyFailure.Cause.tls(error)
+                }
                 if phase == .passing, let link {
                     let isOpen = try leg.pass(&link.output)
                     link.flush()
@@ -391,7 +398,9 @@ package class UpstreamConnection: TransportOwner {
             var batch = loop.pool.take(BufferPool.largestCapacityBytes)
             while phase == .open {
                 batch.clear()
+                let outputBytes = tls.output.byteCount
                 let outcome = try tls.read(into: &batch)
+                if tls.output.byteCount > outputBytes { try checkAnswers() }
                 if !batch.isEmpty { upstreamReceived(&batch) }
                 switch outcome {
                 case .filled: continue
@@ -407,6 +416,13 @@ package class UpstreamConnection: TransportOwner {
             flushUpstream()
             end(.tls(server: serverText, error))
         }
+    }
+
+    /// Ends a connection that makes TLS itself answer, as TLS 1.2 does to each wish for a renegotiation, and does not read
+    /// the answers.
+    private final func checkAnswers() throws(TLSError) {
+        let bytes = upstreamBacklogBytes
+        guard bytes <= Self.answersBacklogBytesMax else { throw .answersNotTaken(bytes: bytes) }
     }
 
     private final func plainReceived(_ input: BufferBox) {

@@ -23,6 +23,8 @@ package enum HTTPError: Error, Equatable {
     case malformedFieldName(line: Int)
     case headTooLong(limitBytes: Int)
     case tooManyFields(limit: Int)
+    /// More interim answers (1xx) before the one that counts than anybody sends.
+    case tooManyInterimHeads(limit: Int)
     /// The connection ended inside a head.
     case headCutShort
 
@@ -85,6 +87,8 @@ extension HTTPError: CustomStringConvertible {
             "the HTTP head is longer than \(limitBytes) bytes"
         case .tooManyFields(let limit):
             "the HTTP head has more than \(limit) fields"
+        case .tooManyInterimHeads(let limit):
+            "more than \(limit) interim answers came before the answer"
         case .headCutShort:
             "the connection ended inside the HTTP head"
         case .invalidContentLength:

@@ -18,6 +18,36 @@ package enum HTTPLimits {
     package static let chunkExtensionBytesMax = 1024
     /// The trailers of a chunked body; they are dropped.
     package static let trailerBytesMax = 8 * 1024
+    /// Interim answers before the one that counts; as many as Go's client takes.
+    package static let interimHeadsMax = 5
+}
+
+/// Reads the head of the answer that counts: the interim ones before it are dropped, and bounded in number.
+///
+/// The same contract as ``HTTPResponseHeadReader``.
+package struct HTTPAnswerHeadReader {
+    private var heads = HTTPResponseHeadReader()
+    private var interimCount = 0
+
+    package init() {}
+
+    /// The head.
+    ///
+    /// - Parameter cursor: where to begin in `bytes`; moved behind what was consumed.
+    /// - Returns: `nil` when all of `bytes` was consumed and the head is not yet whole.
+    package mutating func next(
+        _ bytes: RawSpan,
+        from cursor: inout Int
+    ) throws(HTTPError) -> HTTPResponseHead? {
+        while let head = try heads.next(bytes, from: &cursor) {
+            guard head.isInterim else { return head }
+            interimCount += 1
+            guard interimCount <= HTTPLimits.interimHeadsMax else {
+                throw .tooManyInterimHeads(limit: HTTPLimits.interimHeadsMax)
+            }
+        }
+        return nil
+    }
 }
 
 /// Reads the heads of responses, one after another.

@@ -5,12 +5,16 @@
 /// Why an answer of the API server could not be understood.
 package enum APIObjectError: Error, Equatable, CustomStringConvertible {
     case tooLarge(bytes: Int)
+    /// It has more values than objects of its length have.
+    case tooManyValues(limit: Int)
     case malformed(type: String, problem: String)
 
     package var description: String {
         switch self {
         case .tooLarge(let bytes):
             "the API server's answer of \(bytes) bytes is larger than \(APIObjects.bodyBytesMax >> 20) MiB"
+        case .tooManyValues(let limit):
+            "the API server's answer has more than \(limit) values, which is no object of Kubernetes"
         case .malformed(let type, let problem):
             "the API server's answer is no readable \(type) (\(problem))"
         }
@@ -23,6 +27,16 @@ package enum APIObjects {
     ///
     /// etcd keeps single objects below 1.5 MiB, so only a list can be longer.
     package static let bodyBytesMax = 64 << 20
+    /// Room for a single object, or a part of discovery.
+    package static let objectBytesMax = 8 << 20
+    /// How many values a body may have: each takes some 50 bytes while it is read, however short it is.
+    ///
+    /// Ten thousand pods have about four hundred each.
+    private static let valuesMax = 4 << 20
+    /// How many bytes a value has at least on the whole; Kubernetes' objects have 10 to 15.
+    private static let bytesPerValueMin = 6
+    /// So many values are too few to matter.
+    private static let valuesFree = 4096
 
     /// Decodes a whole body; unknown fields are skipped.
     package static func decode<Object: Decodable>(
@@ -30,11 +44,25 @@ package enum APIObjects {
         from body: [UInt8]
     ) throws(APIObjectError) -> Object {
         guard body.count <= bodyBytesMax else { throw .tooLarge(bytes: body.count) }
+        let limit = min(valuesMax, valuesFree + body.count / bytesPerValueMin)
+        guard mayHold(body, atMost: limit) else { throw .tooManyValues(limit: limit) }
         do {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch {
             throw .malformed(type: "\(type)", problem: problem(error))
         }
+    }
+
+    /// Whether there are no more values than so many: each but the first has one of these before it.
+    private static func mayHold(_ body: [UInt8], atMost limit: Int) -> Bool {
+        var count = 0
+        for byte in body {
+            switch byte {
+            case UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "{"): count += 1
+            case _: break
+            }
+        }
+        return count <= limit
     }
 
     private static func problem(_ error: any Error) -> String {
@@ -52,6 +80,17 @@ package enum APIObjects {
     }
 }
 
+extension KeyedDecodingContainer {
+    /// A name that may stand in a path.
+    fileprivate func decodeSegment(forKey key: Key) throws -> String {
+        let text = try decode(String.self, forKey: key)
+        guard !text.isEmpty, PathSegment.problem(of: text) == nil else {
+            throw DecodingError.dataCorruptedError(forKey: key, in: self, debugDescription: "no path segment")
+        }
+        return text
+    }
+}
+
 /// A pod, as far as forwarding to it goes (core/v1).
 package struct Pod: Decodable, Hashable, Sendable {
     package struct Metadata: Decodable, Hashable, Sendable {
@@ -63,6 +102,22 @@ package struct Pod: Decodable, Hashable, Sendable {
         package var creationTimestamp: String?
         /// RFC 3339; set once the pod is going away.
         package var deletionTimestamp: String?
+
+        private enum CodingKeys: CodingKey {
+            case name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp
+        }
+
+        /// Reads it; a pod that no path leads to is none.
+        package init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            name = try fields.decodeSegment(forKey: .name)
+            let hasNamespace = try fields.decodeIfPresent(String.self, forKey: .namespace)?.isEmpty == false
+            namespace = hasNamespace ? try fields.decodeSegment(forKey: .namespace) : nil
+            uid = try fields.decodeIfPresent(String.self, forKey: .uid)
+            resourceVersion = try fields.decodeIfPresent(String.self, forKey: .resourceVersion)
+            creationTimestamp = try fields.decodeIfPresent(String.self, forKey: .creationTimestamp)
+            deletionTimestamp = try fields.decodeIfPresent(String.self, forKey: .deletionTimestamp)
+        }
     }
 
     package struct Spec: Decodable, Hashable, Sendable {

@@ -67,7 +67,7 @@ package struct ExecCredential: Equatable, Sendable {
             return try APIObjects.decode(Answer.self, from: output)
         } catch {
             switch error {
-            case .tooLarge: throw .outputTooLong(bytesMax: outputBytesMax)
+            case .tooLarge, .tooManyValues: throw .outputTooLong(bytesMax: outputBytesMax)
             case .malformed(_, let problem):
                 guard problem == "not JSON" else { throw .malformed(problem: "unreadable \(problem)") }
                 if let problem = ending(of: output) {

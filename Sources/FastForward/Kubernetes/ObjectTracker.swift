@@ -28,8 +28,13 @@ package struct ObjectList<Object: FollowedObject>: Decodable, Hashable, Sendable
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         metadata = try container.decodeIfPresent(Metadata.self, forKey: .metadata)
+        items = []
         // Go writes an empty list as null.
-        items = try container.decodeIfPresent([Object].self, forKey: .items) ?? []
+        guard container.contains(.items), try !container.decodeNil(forKey: .items) else { return }
+        var objects = try container.nestedUnkeyedContainer(forKey: .items)
+        while !objects.isAtEnd, items.count < Object.followedMax {
+            items.append(try objects.decode(Object.self))
+        }
     }
 }
 

@@ -18,8 +18,8 @@ package enum ProxyURLError: Error, Equatable, CustomStringConvertible {
 
 /// Reads `proxy-url`: `scheme://user:password@host:port` (client-go `tools/clientcmd/client_config.go`,
 /// parseProxyURL).
-enum ProxyURL {
-    static func parse(_ text: String) throws(ProxyURLError) -> UpstreamProxy {
+package enum ProxyURL {
+    package static func parse(_ text: String) throws(ProxyURLError) -> UpstreamProxy {
         guard let mark = text.firstRange(of: "://") else { throw .unsupportedScheme("") }
         let name = text[..<mark.lowerBound].lowercased()
         guard let scheme = UpstreamProxy.Scheme(rawValue: name) else { throw .unsupportedScheme(name) }

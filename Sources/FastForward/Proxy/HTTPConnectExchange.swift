@@ -6,8 +6,8 @@
 package struct HTTPConnectExchange {
     /// How much of a refusal's body is looked at for a reason, in bytes: the title of a page is within.
     package static let reasonBytesMax = 2048
-    /// Interim answers before the one that counts; as many as Go's client takes.
-    package static let interimHeadsMax = 5
+    /// Interim answers before the one that counts.
+    package static let interimHeadsMax = HTTPLimits.interimHeadsMax
     /// The longest request, in bytes: common proxies take 8 to 64 KiB.
     package static let requestBytesMax = 16 * 1024
 

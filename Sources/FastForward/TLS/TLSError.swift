@@ -10,6 +10,8 @@ package enum TLSError: Error, Equatable, CustomStringConvertible {
     case failed(during: String, reason: String)
     /// The transport ended without TLS's own end (close_notify): what came before may be cut.
     case truncated
+    /// The peer asks for answers within TLS, such as TLS 1.2's to a renegotiation, and does not read them.
+    case answersNotTaken(bytes: Int)
     /// This machine ran out of what OpenSSL needs.
     case exhausted(what: String)
 
@@ -23,6 +25,8 @@ package enum TLSError: Error, Equatable, CustomStringConvertible {
             "TLS failed during the \(phase): \(reason)"
         case .truncated:
             "the connection ended without TLS's close_notify"
+        case .answersNotTaken(let bytes):
+            "the peer asks for TLS's own answers without reading them: \(bytes) bytes wait for it"
         case .exhausted(let what):
             "OpenSSL could not make \(what)"
         }

@@ -183,10 +183,7 @@ internal import COpenSSL
         precondition(isOpen, "plaintext before the handshake or after the goodbye")
         ERR_clear_error()
         recordsUnderKey += (plaintext.byteCount + Self.recordBytes - 1) / Self.recordBytes
-        if recordsUnderKey > recordsPerKeyMax, unsafe SSL_version(ssl) == TLS1_3_VERSION {
-            recordsUnderKey = 0
-            unsafe _ = SSL_key_update(ssl, Int32(SSL_KEY_UPDATE_NOT_REQUESTED))
-        }
+        if recordsUnderKey > recordsPerKeyMax { renewKey() }
         var count = 0
         let code = unsafe plaintext.withUnsafeBytes {
             unsafe SSL_write_ex(ssl, $0.baseAddress, $0.count, &count)
@@ -194,6 +191,16 @@ internal import COpenSSL
         guard code == 1, count == plaintext.byteCount else {
             throw .failed(during: "transfer", reason: TLSError.lastReason())
         }
+    }
+
+    /// Takes a new key for sending with the next ``write(_:)`` (RFC 8446 §4.6.3); TLS 1.2 knows no such thing.
+    ///
+    /// - Parameter asksPeer: whether the peer is to do so too, which is an answer from it.
+    package func renewKey(asksPeer: Bool = false) {
+        guard unsafe SSL_version(ssl) == TLS1_3_VERSION else { return }
+        recordsUnderKey = 0
+        let kind = asksPeer ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED
+        unsafe _ = SSL_key_update(ssl, Int32(kind))
     }
 
     /// Encrypts all that `queue` holds, and empties it: for a session within this one.

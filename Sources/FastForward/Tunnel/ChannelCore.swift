@@ -12,7 +12,7 @@ package enum ChannelForm: String, Equatable, Sendable, CaseIterable {
 /// Theory of operation. Each message begins with a byte that names its channel: 0 carries data both ways, 1 what went
 /// wrong, from the server. The first message on each channel holds the port, two bytes little-endian, and is dropped
 /// (kubelet `portforward/websocket.go`). There is no half-close: the connection ends with the WebSocket, completely
-/// if CLOSE came and no text on channel 1 before it.
+/// if CLOSE came and no text on channel 1 before it. A text that is longer than any is not waited for.
 ///
 /// Base64 is decoded in place, which a reader of borrowed bytes cannot do: ``next(_:from:)`` says where it lies, and the
 /// caller hands the same bytes to ``decode(_:in:endsMessage:)`` before the next event.
@@ -43,6 +43,8 @@ package struct ChannelCore {
     /// What is left of the port on each channel, in bytes.
     private var preambleLeft = [preambleBytes, preambleBytes]
     private var errorText: [UInt8] = []
+    /// Whether the end has been told.
+    private var isOver = false
 
     package init(form: ChannelForm = .binary) {
         self.form = form
@@ -84,7 +86,8 @@ package struct ChannelCore {
 
     /// The next event, or nil when all of `bytes` was consumed.
     package mutating func next(_ bytes: RawSpan, from cursor: inout Int) throws(TunnelError) -> Event? {
-        while true {
+        while !isOver {
+            if errorText.count == StreamPair.errorTextBytesMax { return end(failure) }
             let event: WebSocketEvent?
             do { event = try webSocket.next(bytes, from: &cursor) } catch { throw .webSocket(error) }
             guard let event else { return nil }
@@ -105,12 +108,19 @@ package struct ChannelCore {
             case .pong:
                 continue
             case .close(let code, let reason):
-                guard errorText.isEmpty else { return .ended(failure) }
+                guard errorText.isEmpty else { return end(failure) }
                 // 1000 is a normal end, and a server may give no code.
-                guard (code ?? 1000) == 1000 else { return .ended(.reported("\(reason) (\(code ?? 0))")) }
-                return .ended(nil)
+                guard (code ?? 1000) == 1000 else { return end(.reported("\(reason) (\(code ?? 0))")) }
+                return end(nil)
             }
         }
+        cursor = bytes.byteCount
+        return nil
+    }
+
+    private mutating func end(_ failure: ConnectionFailure?) -> Event {
+        isOver = true
+        return .ended(failure)
     }
 
     /// The transport has ended without CLOSE: what came may be cut.

@@ -87,6 +87,8 @@ package struct TunnelCore: ~Copyable {
     }
 
     private var owedPongs: [UInt32] = []
+    /// Whether the server's PINGs are not answered now, as it does not take what was sent before.
+    package var holdsPongs = false
     /// For each of the server's workers; a full one gets none, as each takes a place in its queue.
     private var owedEnds = [FirstInFirstOut<OwedEnd>](
         repeating: FirstInFirstOut(),
@@ -99,6 +101,7 @@ package struct TunnelCore: ~Copyable {
     private var stallCheck: Instant?
     /// Whether a GOAWAY came, or the ids are used up: no new connections.
     package private(set) var isGoingAway = false
+    private var hasToldGoAway = false
     /// Connections that have a slot, the discarding ones among them.
     package private(set) var load = 0
 
@@ -227,6 +230,8 @@ package struct TunnelCore: ~Copyable {
             guard owedPongs.count < Self.pongsOwedMax else { throw .pingFlood }
             owedPongs.append(id)
         case .goAway(let lastGood, _):
+            guard !hasToldGoAway else { return }
+            hasToldGoAway = true
             isGoingAway = true
             events.push(.goAway)
             // What crossed with it is dropped without a word (spdystream `connection.go`, checkStreamFrame).
@@ -428,7 +433,7 @@ package struct TunnelCore: ~Copyable {
 
     /// Whether there is something for ``appendControlFrames(to:now:)``.
     package func hasControlFrames(now: Instant) -> Bool {
-        !owedPongs.isEmpty || window.isRoundDue || now >= nextKeepAlive
+        (!owedPongs.isEmpty && !holdsPongs) || window.isRoundDue || now >= nextKeepAlive
             || owedEnds.indices.contains { !owedEnds[$0].isEmpty && !window.isFull($0) }
     }
 
@@ -437,7 +442,7 @@ package struct TunnelCore: ~Copyable {
     /// Drain ``nextEvent()`` afterwards: where this gives up waiting for a worker, others may send again.
     package mutating func appendControlFrames(to staging: inout ByteBuffer, now: Instant) {
         appendRound(to: &staging, now: now)
-        while let id = owedPongs.last, staging.tailroomBytes >= SPDYFrameWriter.pingBytes {
+        while !holdsPongs, let id = owedPongs.last, staging.tailroomBytes >= SPDYFrameWriter.pingBytes {
             owedPongs.removeLast()
             SPDYFrameWriter.appendPing(id: id, to: &staging)
             window.sendEcho()

@@ -248,3 +248,29 @@ import Testing
         #expect(throws: HTTPError.contentLengthWithTransferEncoding) { try HTTPBodyReader(of: smuggled) }
     }
 }
+
+@Suite struct `Reading the head that counts` {
+    private static let final = "HTTP/1.1 200 OK\r\nA: b\r\n\r\n"
+
+    private func read(interimCount: Int, seed: UInt64) throws -> [Int?] {
+        let text = String(repeating: "HTTP/1.1 103 Early Hints\r\n\r\n", count: interimCount) + Self.final
+        return try cuttings(of: Array(text.utf8), seed: seed).map { pieces in
+            var reader = HTTPAnswerHeadReader()
+            for piece in pieces {
+                var cursor = 0
+                if let head = try reader.next(piece.span.bytes, from: &cursor) { return head.status }
+                #expect(cursor == piece.count)
+            }
+            return nil
+        }
+    }
+
+    @Test func `interim answers are dropped, a bounded number of them`() throws {
+        for count in [0, 1, HTTPLimits.interimHeadsMax] {
+            #expect(try read(interimCount: count, seed: 8).allSatisfy { $0 == 200 })
+        }
+        #expect(throws: HTTPError.tooManyInterimHeads(limit: HTTPLimits.interimHeadsMax)) {
+            try read(interimCount: HTTPLimits.interimHeadsMax + 1, seed: 8)
+        }
+    }
+}

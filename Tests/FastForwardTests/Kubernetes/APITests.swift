@@ -42,6 +42,18 @@ func answer(_ name: String) throws -> (status: Int, body: [UInt8]) {
         #expect(pod.ports == [])
         #expect(pod.runtime == nil)
         #expect(!pod.isReady)
+        #expect(
+            try APIObjects.decode(Pod.self, from: Array(#"{"metadata":{"name":"a","namespace":""}}"#.utf8))
+                .metadata.namespace == nil
+        )
+    }
+
+    @Test func `more values than an object has are refused before they take memory`() {
+        let text = #"{"metadata":{"name":"a"},"x":["# + String(repeating: "0,", count: 20_000) + "0]}"
+        let error = #expect(throws: APIObjectError.self) {
+            try APIObjects.decode(Pod.self, from: Array(text.utf8))
+        }
+        #expect(error == .tooManyValues(limit: 4096 + text.utf8.count / 6))
     }
 
     @Test(
@@ -50,6 +62,13 @@ func answer(_ name: String) throws -> (status: Int, body: [UInt8]) {
             ("", "the API server's answer is no readable Pod (not JSON)"),
             ("{}", "the API server's answer is no readable Pod (at metadata)"),
             (#"{"metadata":{"name":3}}"#, "the API server's answer is no readable Pod (at metadata.name)"),
+            // No path leads to those.
+            (#"{"metadata":{"name":""}}"#, "the API server's answer is no readable Pod (at metadata.name)"),
+            (#"{"metadata":{"name":".."}}"#, "the API server's answer is no readable Pod (at metadata.name)"),
+            (
+                #"{"metadata":{"name":"a","namespace":"b/c"}}"#,
+                "the API server's answer is no readable Pod (at metadata.namespace)"
+            ),
         ]
     )
     func `anything else is refused with its place`(text: String, problem: String) {

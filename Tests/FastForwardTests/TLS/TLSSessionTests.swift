@@ -173,6 +173,24 @@ import Testing
         #expect((9...10).contains(renewals))
     }
 
+    @Test func `a peer that is asked for new keys answers, also without plaintext of its own`() throws {
+        let pair = try TLSMaterial().pair(BufferPool())
+        try pair.shakeHands()
+        let bytes: [UInt8] = [1]
+        for _ in 0..<3 {
+            pair.server.renewKey(asksPeer: true)
+            try pair.server.write(bytes.span.bytes)
+        }
+        TLSPair.give(TLSPair.takeOutput(of: pair.server), to: pair.client)
+        #expect(try pair.read(pair.client).bytes == [1, 1, 1])
+        // Whole records, each with a KeyUpdate of 5 bytes.
+        let answers = TLSPair.takeOutput(of: pair.client)
+        #expect(!answers.isEmpty && answers.count % (5 + 5 + 1 + 16) == 0)
+        try pair.client.write(bytes.span.bytes)
+        TLSPair.give(answers + TLSPair.takeOutput(of: pair.client), to: pair.server)
+        #expect(try pair.read(pair.server).bytes == [1])
+    }
+
     @Test(arguments: testSeeds(20))
     func `a changed byte is an error, never plaintext`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)

@@ -74,6 +74,15 @@ import Testing
         try check("channels-refused.bin", outcome)
     }
 
+    @Test func `a reason that is longer than any is not waited for`() throws {
+        let text = [UInt8](repeating: UInt8(ascii: "x"), count: StreamPair.errorTextBytesMax + 9)
+        let head: [UInt8] = [0x82, 126, UInt8((text.count + 3) >> 8), UInt8((text.count + 3) & 255)]
+        let told = ConnectionFailure.reported(
+            String(repeating: "x", count: StreamPair.errorTextBytesMax)
+        )
+        try check(head + [1, 80, 0] + text + [0x82, 1, 7], .binary, Outcome(ends: [told], cut: told))
+    }
+
     @Test func `a channel that one port does not have ends the connection`() throws {
         var core = ChannelCore()
         let message: [UInt8] = [0x82, 2, 2, 0]

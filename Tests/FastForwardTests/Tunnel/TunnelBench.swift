@@ -35,6 +35,10 @@ final class TunnelBench {
     init() { core = TunnelCore(now: now) }
 
     var load: Int { core.load }
+    var holdsPongs: Bool {
+        get { core.holdsPongs }
+        set { core.holdsPongs = newValue }
+    }
     var isGoingAway: Bool { core.isGoingAway }
     var isStalled: Bool { core.isStalled(at: now) }
     var deadline: Instant { core.deadline }

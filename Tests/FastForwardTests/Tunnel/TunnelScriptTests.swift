@@ -93,6 +93,18 @@ import Testing
         #expect(throws: TunnelError.pingFlood) { try receive(server.ping(0x7FFF_0000)) }
     }
 
+    @Test func `PINGs are not answered while what was sent before waits, and then are`() throws {
+        bench.holdsPongs = true
+        try receive(server.ping(2), server.ping(4))
+        #expect(!bench.hasControlFrames)
+        bench.endTurn()
+        #expect(takePings() == [])
+        bench.holdsPongs = false
+        #expect(bench.hasControlFrames)
+        bench.endTurn()
+        #expect(Set(takePings()) == [2, 4])
+    }
+
     // MARK: What the server does
 
     @Test func `frames for streams that are unknown or gone are dropped`() throws {
@@ -131,6 +143,8 @@ import Testing
         try receive(server.goAway(lastGood: 3))
         #expect(bench.takeTunnelEvents() == [.goAway])
         #expect(bench.isGoingAway)
+        try receive(server.goAway(lastGood: 3), server.goAway(lastGood: 0))
+        #expect(bench.takeTunnelEvents() == [], "it is told once")
         try receive(server.reply(3), server.data(3, [1, 2]))
         bench.send(0, [9])
         try receive(server.finish(3), server.finish(1))

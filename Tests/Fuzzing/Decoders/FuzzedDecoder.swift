@@ -1,4 +1,4 @@
-/// The decoders that read bytes of others, each with a promise that must hold for any bytes.
+/// The decoders and cores that read bytes of others, each with a promise that must hold for any bytes.
 ///
 /// The fuzzer and an ordinary test, which replays what was found, call the same ``violation(by:)``.
 package enum FuzzedDecoder: String, CaseIterable, Sendable {
@@ -8,6 +8,13 @@ package enum FuzzedDecoder: String, CaseIterable, Sendable {
     case spdy
     case headerBlock = "header-block"
     case kubeconfig
+    case tunnel
+    case channels
+    case upgrade
+    case watch
+    case objects
+    case proxy
+    case arguments
 
     /// Checks the promise on `bytes`.
     ///
@@ -20,6 +27,13 @@ package enum FuzzedDecoder: String, CaseIterable, Sendable {
         case .spdy: spdyViolation(by: bytes)
         case .headerBlock: headerBlockViolation(by: bytes)
         case .kubeconfig: kubeconfigViolation(by: bytes)
+        case .tunnel: tunnelViolation(by: bytes)
+        case .channels: channelsViolation(by: bytes)
+        case .upgrade: upgradeViolation(by: bytes)
+        case .watch: watchViolation(by: bytes)
+        case .objects: objectsViolation(by: bytes)
+        case .proxy: proxyViolation(by: bytes)
+        case .arguments: argumentsViolation(by: bytes)
         }
     }
 }

@@ -19,6 +19,10 @@ struct Trace: Equatable, CustomStringConvertible {
 
     mutating func note(_ text: String) { items.append(.note(text)) }
 
+    func hasNote(beginningWith prefix: String) -> Bool {
+        items.contains { if case .note(let text) = $0 { text.hasPrefix(prefix) } else { false } }
+    }
+
     var description: String { "\(items)" }
 }
 

@@ -98,7 +98,8 @@ final class ClientSocket: @unchecked Sendable {
         }
     }
 
-    private func receiveSome(_ most: Int) -> (bytes: [UInt8], ending: Ending?) {
+    /// Reads what there is, at least a byte of it; or says how the far side has ended.
+    func receiveSome(_ most: Int) -> (bytes: [UInt8], ending: Ending?) {
         do {
             try awaitEvent(POLLIN, "receiving")
         } catch {
@@ -109,6 +110,14 @@ final class ClientSocket: @unchecked Sendable {
         if count > 0 { return (Array(buffer[..<count]), nil) }
         if count == 0 { return ([], .end) }
         return ([], errno == ECONNRESET ? .reset : .failed(String(cString: strerror(errno))))
+    }
+
+    /// Waits so long for the far side to say something, or to end.
+    ///
+    /// - Returns: whether it has.
+    func hears(within milliseconds: Int32) -> Bool {
+        var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&watched, 1, min(milliseconds, deadline.remainingMilliseconds)) > 0
     }
 
     private func awaitEvent(_ event: Int32, _ what: String) throws {
@@ -202,9 +211,15 @@ final class StubServer: @unchecked Sendable {
         descriptor = listening
         Thread.detachNewThread {
             while true {
-                let accepted = accept(self.descriptor, nil, nil)
+                // No child is started between the two calls, which would inherit the connection.
+                var listener = pollfd(fd: listening, events: Int16(POLLIN), revents: 0)
+                guard poll(&listener, 1, -1) > 0 else { return }
+                let accepted = Subprocess.starting.withLock {
+                    let accepted = accept(listening, nil, nil)
+                    if accepted >= 0 { _ = fcntl(accepted, F_SETFD, FD_CLOEXEC) }
+                    return accepted
+                }
                 guard accepted >= 0 else { return }
-                _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
                 let socket = ClientSocket(accepted: accepted, until: deadline)
                 self.lock.withLock { self.connections.append(socket) }
                 Thread.detachNewThread { handler(socket) }

@@ -17,14 +17,13 @@ enum Programs {
         .deletingLastPathComponent().deletingLastPathComponent()
 
     /// Whether the heavy scenarios run at full size: an unoptimised ffwd would take minutes.
-    static let isFullSize = chosenDirectory != nil
+    static let isFullSize = chosenDirectory?.lastPathComponent == "release"
 
     /// `bytes` or `count` at full size, a sixteenth of it for an unoptimised ffwd.
     static func scaled(_ size: Int) -> Int { isFullSize ? size : max(1, size / 16) }
 
     /// Whether memory tells anything: sanitizers keep what was freed.
-    static let isMemoryMeasurable =
-        !["asan", "tsan"].contains { bundleDirectory.path.contains($0) } || chosenDirectory != nil
+    static let isMemoryMeasurable = !["asan", "tsan"].contains { directory.path.contains($0) }
 
     static let ffwd = directory.appendingPathComponent("ffwd").path
     static let miniCluster = directory.appendingPathComponent("minicluster").path

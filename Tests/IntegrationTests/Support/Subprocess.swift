@@ -21,9 +21,14 @@ final class Subprocess: @unchecked Sendable {
     private let changed = NSCondition()
     private var exit: Exit?
 
+    /// Held while descriptors are made that no other child may inherit, and while a child is started.
+    static let starting = NSLock()
+
     /// Starts `arguments[0]`, found as the shell finds it, with `environment` added to ours.
     init(_ arguments: [String], environment: [String: String] = [:]) throws {
         name = arguments.first.map { URL(fileURLWithPath: $0).lastPathComponent } ?? ""
+        Self.starting.lock()
+        defer { Self.starting.unlock() }
         let toChild = try Self.pipe()
         let fromChild = try Self.pipe()
         let errorsOfChild = try Self.pipe()
@@ -71,7 +76,7 @@ final class Subprocess: @unchecked Sendable {
     static func pipe() throws -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
         guard Foundation.pipe(&ends) == 0 else { throw ScenarioError.system("pipe") }
-        // pipe2(2) is not in Foundation's Glibc; scenarios run one at a time, so nothing is started in between.
+        // pipe2(2) is not in Foundation's Glibc.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }
@@ -87,6 +92,22 @@ final class Subprocess: @unchecked Sendable {
             exit = signal == 0 ? .status((status >> 8) & 0xff) : .signal(signal)
             changed.broadcast()
         }
+    }
+
+    /// Waits for its end, looking meanwhile how much memory it takes.
+    ///
+    /// - Returns: how it ended, and the most resident memory that was seen, in bytes.
+    func waitForExit(measuringUntil deadline: Deadline) throws -> (exit: Exit, peakBytes: Int) {
+        var peak = 0
+        while !deadline.isOver {
+            peak = max(peak, peakBytes() ?? 0)
+            let isOver = changed.withLock { () -> Bool in
+                if exit == nil { _ = changed.wait(until: Date(timeIntervalSinceNow: 0.005)) }
+                return exit != nil
+            }
+            if isOver { break }
+        }
+        return (try waitForExit(until: deadline), peak)
     }
 
     /// Waits for its end, and for the ends of its output.
@@ -157,6 +178,18 @@ final class Subprocess: @unchecked Sendable {
             if let bytes = Int(line.dropFirst(7)) { return bytes }
         }
         throw ScenarioError("no rchar of process \(pid)")
+    }
+
+    /// The most resident memory that it has had, in bytes; nil: it is gone.
+    func peakBytes() -> Int? {
+        guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else {
+            return nil
+        }
+        for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+            let fields = line.split { $0 == " " || $0 == "\t" }
+            if fields.count >= 2, let kibibytes = Int(fields[1]) { return kibibytes * 1024 }
+        }
+        return nil
     }
 
     func openDescriptors() throws -> Int {
