@@ -50,7 +50,9 @@ package struct LifeSigns: Equatable {
     ) -> Verdict {
         addressGoneSince = hasAddress ? nil : addressGoneSince ?? now
         overdueSince = silence >= Self.doubtSpan ? overdueSince ?? now : nil
-        if silence >= Self.silenceMax, let overdueSince, now - overdueSince >= Self.closeLook { return .silent }
+        if silence >= Self.silenceMax, let overdueSince, now - overdueSince >= Self.closeLook {
+            return .silent
+        }
         if let addressGoneSince, now - addressGoneSince >= Self.addressPatience { return .addressGone }
         let isDoubted = !hasAddress || silence >= Self.doubtSpan
         nextLook = now + (isDoubted || networkChanged ? Self.closeLook : Self.look)

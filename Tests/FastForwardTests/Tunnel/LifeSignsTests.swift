@@ -20,7 +20,9 @@ import Testing
         var signs = LifeSigns(at: start)
         #expect(signs.look(silence: .seconds(60), hasAddress: true, at: start) == .doubted)
         let soon = start + .milliseconds(10)
-        #expect(signs.look(silence: .seconds(60), hasAddress: true, networkChanged: true, at: soon) == .doubted)
+        #expect(
+            signs.look(silence: .seconds(60), hasAddress: true, networkChanged: true, at: soon) == .doubted
+        )
         #expect(signs.look(silence: .zero, hasAddress: true, at: start + .seconds(1)) == .alive)
         #expect(signs.look(silence: .seconds(60), hasAddress: true, at: start + .seconds(2)) == .doubted)
         #expect(signs.look(silence: .seconds(61), hasAddress: true, at: start + .seconds(3)) == .silent)

@@ -13,7 +13,7 @@ func objectsViolation(by bytes: [UInt8]) -> String? {
         guard let list = decoded(PodList.self, body, &texts) else { break }
         var tracker = PodTracker()
         _ = tracker.listed(list)
-        for pod in tracker.serving { use(pod, &texts) }
+        for pod in TargetPods(tracker, slices: nil, areNamedBySlices: false).serving { use(pod, &texts) }
         if let best = PodChoice.best(of: list.items) { use(best, &texts) }
     case 2: useService(body, &texts)
     case 3: useFailure(body, &texts)

@@ -44,8 +44,9 @@ private func readWatch(_ pieces: [ArraySlice<UInt8>]) -> Trace {
     } catch {
         trace.note("error: \(error)")
     }
-    for pod in tracker.pods { makePath(of: pod) }
-    trace.note("\(tracker.pods.map(\.metadata.name)), \(tracker.serving.count), \(tracker.watchEnded())")
+    for pod in tracker.objects { makePath(of: pod) }
+    let servingCount = TargetPods(tracker, slices: nil, areNamedBySlices: false).serving.count
+    trace.note("\(tracker.objects.map(\.name)), \(servingCount), \(tracker.watchEnded())")
     return trace
 }
 
