@@ -25,6 +25,8 @@ type plan struct {
 	// holdsEnds: a client's end does not reach the pod while the client lives.
 	holdsEnds bool
 	clients   int
+	// isLong: a fault may keep it for longer than a short run has.
+	isLong bool
 }
 
 // memoryStandardMiB is ffwd's memory limit where it was told none.

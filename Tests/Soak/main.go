@@ -26,7 +26,7 @@ type options struct {
 	kubectl                    string
 	minutes, seconds           float64
 	seed                       uint64
-	only                       string
+	only, fault                string
 	faults                     bool
 	readme                     string
 	// inside is the name of a pair of network namespaces, in whose near one this process runs.
@@ -48,6 +48,7 @@ func main() {
 	flag.Float64Var(&o.seconds, "seconds", 0, "the same in seconds")
 	flag.Uint64Var(&o.seed, "seed", 0, "what all is drawn from; 0 takes the time")
 	flag.StringVar(&o.only, "only", "", "only the worlds, or faults, whose names match this regular expression")
+	flag.StringVar(&o.fault, "fault", "", "only the faults of a soak whose names match this regular expression")
 	flag.BoolVar(&o.faults, "faults", false, "compare with kubectl, fault by fault")
 	flag.StringVar(&o.readme, "readme", "", "README's table: check, same, or of which file")
 	flag.StringVar(&o.inside, "inside", "", "for the program's own use")
@@ -186,7 +187,7 @@ func (o options) again(n network, arguments ...string) ([]byte, error) {
 	}
 	command := exec.Command("ip", append([]string{"netns", "exec", n.near, self, "--inside", strings.TrimSuffix(n.near, "-near"),
 		"--programs", o.programs, "--peers", o.peers, "--root", o.root, "--kubectl", o.kubectl,
-		"--seed", fmt.Sprint(o.seed)}, arguments...)...)
+		"--fault", o.fault, "--seed", fmt.Sprint(o.seed)}, arguments...)...)
 	command.Stderr = os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	return command.Output()

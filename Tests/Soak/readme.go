@@ -25,6 +25,7 @@ func (r *results) readme(path string) string {
 		{"wrong bytes / cut answers with a clean end / hung / listener closed",
 			fmt.Sprintf("%d / %d / %d / %d", s.endings[wrong], s.endings[truncated], s.endings[hung], s.endings[refused])},
 		{"reset, by a fault / without one", fmt.Sprintf("%d / %d", s.endings[reset]-s.unexplained, s.unexplained)},
+		{"forwards that did not carry again within a minute of a fault's end", fmt.Sprint(s.late)},
 		{"all forwards carry again after a fault, median / at most",
 			fmt.Sprintf("%.2f / %.1f s", quantile(s.heal, 0.5), quantile(s.heal, 1))},
 	}

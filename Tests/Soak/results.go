@@ -103,6 +103,8 @@ type sums struct {
 	bytes                   int64
 	unexplained             int
 	heal                    []float64
+	// late are the faults after which a forward did not carry in time.
+	late int
 }
 
 func (r *results) sums() sums {
@@ -113,6 +115,11 @@ func (r *results) sums() sums {
 			kinds[name] = true
 			s.faults += f.Count
 			s.heal = append(s.heal, f.HealSeconds...)
+			for _, seconds := range f.HealSeconds {
+				if seconds >= healMax.Seconds() {
+					s.late++
+				}
+			}
 		}
 		for _, f := range w.Forwards {
 			s.forwards++

@@ -109,6 +109,9 @@ func (w *world) nextSeed() uint64 { return mix(w.seed) + w.seeds.Add(1) }
 
 // breakAndHeal does one fault after another.
 func (w *world) breakAndHeal(until time.Time) error {
+	if len(w.faults) == 0 {
+		return fmt.Errorf("%s: no fault has such a name", w.name)
+	}
 	var bag []int
 	for time.Now().Before(until) {
 		if len(bag) == 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"time"
 )
@@ -34,7 +35,11 @@ const briefMinutes = 1
 
 func (o options) chosen(faults ...[]fault) (list []fault) {
 	for _, some := range faults {
-		list = append(list, some...)
+		for _, f := range some {
+			if matched, err := regexp.MatchString(o.fault, f.name); matched || err != nil {
+				list = append(list, f)
+			}
+		}
 	}
 	if o.minutes < briefMinutes {
 		return short(list)
@@ -95,10 +100,21 @@ func (o options) goPeerWorld(until time.Time) ([]worldResult, string, error) {
 		{name: "pod/demo", target: "pod/demo", clients: 6, holdsEnds: true},
 		{name: "svc/demo --balance least, a token", kubeconfig: "-token", target: "svc/demo", ports: map[string]int{"7": 7000},
 			options: []string{"--balance", "least"}, memoryMiB: 256 * 3, clients: 4, holdsEnds: true},
-		{name: "pod/demo, one tunnel", target: "pod/demo", options: []string{"--tunnels", "1"}, clients: 3, holdsEnds: true},
+		{name: "pod/demo, one tunnel", target: "pod/demo", options: []string{"--tunnels", "1"}, clients: 3, holdsEnds: true,
+			// A refused port blocks workers of a tunnel for good on containerd 1.6, and this one may have no other.
+			isLong: true},
 		{name: "pod/demo, SPDY, at most 20 connections", target: "pod/demo",
 			options: []string{"--transport", "spdy", "--max-connections", "20"}, clients: 4, holdsEnds: true},
 		{name: "pod/demo, channels", target: "pod/demo", options: []string{"--transport", "channels"}, clients: 4, holdsEnds: true},
+	}
+	if o.minutes < briefMinutes {
+		var brief []plan
+		for _, p := range plans {
+			if !p.isLong {
+				brief = append(brief, p)
+			}
+		}
+		plans = brief
 	}
 	w := newWorld(ofGoPeer, o.seed*3+2, s, plans, o.chosen(faultsOfGoPeer, faultsOfClients),
 		[]string{o.program().ffwd}, o.say)
