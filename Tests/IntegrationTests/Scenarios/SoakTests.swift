@@ -11,7 +11,7 @@ extension Integration {
                 let soak = try Programs.peer("soak")
                 let peers = String(soak.dropLast("/ffwd-soak".count))
                 let run = try scenario.start([
-                    soak, "--seconds", "5", "--seed", "\(seed)", "--only", "^(MiniCluster|Go)",
+                    soak, "--seconds", "4", "--seed", "\(seed)", "--only", "^(MiniCluster|Go)",
                     "--programs", Programs.directory.path, "--peers", peers, "--root", Programs.root.path,
                 ])
                 let exit = try run.waitForExit(until: scenario.deadline)
