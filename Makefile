@@ -64,7 +64,7 @@ peers: ## Build the foreign peers (Go) that the integration tests run against
 	@Tests/Soak/build.sh $(PEERS)
 
 test: ## Run all tests; one suite: make test FILTER=WebSocket
-	$(SWIFT) test $(if $(FILTER),--filter '$(FILTER)')
+	$(if $(FILTER),$(SWIFT) test --filter '$(FILTER)',@SWIFT='$(SWIFT)' scripts/test)
 
 format: ## Rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive $(FORMATTED)

@@ -273,6 +273,8 @@ package class UpstreamConnection: TransportOwner {
         link.owner = self
         endpoint.knownAddresses.connected(to: link.peerAddress)
         link.setOptions(noDelay: true, keepAliveSeconds: Self.keepAliveSeconds)
+        // What a connection has left there that ended in the middle of what it read is nobody's answer.
+        loop.receiveBox.buffer.clear()
         if let proxy = endpoint.proxy {
             startPassing(proxy, link)
         } else {

@@ -55,7 +55,13 @@ enum HostileUpgrades {
                 try $0.wire.send("HTTP/1.1 500 Oops\r\n\r\nsome words")
                 $0.wire.awaitEnd()
             },
-            HostileRow("an answer of one byte a second", .upgrade, .refusal("within 10 s"), seconds: 10) {
+            HostileRow(
+                "an answer of one byte a second",
+                .upgrade,
+                .refusal("within 10 s"),
+                options: ["--transport", "websocket"],
+                seconds: 10
+            ) {
                 try $0.wire.drip(Array("HTTP/1.1 101 Switching Protocols\r\n".utf8), every: 1000)
                 $0.wire.awaitEnd()
             },

@@ -23,7 +23,7 @@ extension Integration {
                 "--read",
                 "1000",
                 "--hold",
-                "10s"
+                "7s"
             )
             let report = try stalled.report()
             let most = try forward.process.mostResidentBytes()

