@@ -278,7 +278,11 @@ package final class ChannelConnection: Carrier, TurnWork {
     package override func upstreamEnded(_ error: UpstreamError) {
         let reason = answer.reason(ofEnd: error, pod: pod)
         if isTriedAgain(reason) { return }
-        over(answer.isAccepted ? core.cut() : .reported("\(reason)"))
+        guard answer.isAccepted else { return over(.reported("\(reason)")) }
+        let failure = core.cut()
+        // What the network does is worth more words than what the server does.
+        if case .silent = error { return over(.reported("\(reason)")) }
+        over(failure)
     }
 
     /// The connection is over; nil: completely.

@@ -9,6 +9,8 @@ package final class TunnelSet: Tunnel.Owner {
     private static let retiringMax = 24
     /// How many accepted clients may wait for a tunnel.
     package static let waitingMax = 4096
+    /// How many may wait for a better tunnel than there is: the rest of the room is for when there is none.
+    private static let choosyMax = waitingMax / 4
 
     enum Event {
         /// A tunnel is open; the first says that the forward works.
@@ -135,6 +137,7 @@ package final class TunnelSet: Tunnel.Owner {
             among: updatedCandidates(),
             bounds: limits.tunnels,
             mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax && hasMemory,
+            mayWait: waiting.count < Self.choosyMax,
             now: loop.now
         )
         switch choice.verdict {

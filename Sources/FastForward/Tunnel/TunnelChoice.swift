@@ -79,13 +79,16 @@ package struct TunnelChoice: Equatable {
 
     /// Chooses for a connection to `port`.
     ///
-    /// - Parameter mayOpen: whether an attempt may be made now: no pause between attempts is on, and there are not
-    ///   too many that only end what they carry.
+    /// - Parameters:
+    ///   - mayOpen: whether an attempt may be made now: no pause between attempts is on, and there are not too many that
+    ///     only end what they carry.
+    ///   - mayWait: whether it may wait for a tunnel that suits it better than those that are open.
     package init(
         for port: UInt16,
         among candidates: [Candidate],
         bounds: Bounds,
         mayOpen: Bool,
+        mayWait: Bool = true,
         now: Instant
     ) {
         var usableCount = 0
@@ -136,13 +139,13 @@ package struct TunnelChoice: Equatable {
         } else if let index = peer.index ?? elder.index {
             verdict = .use(index)
             opensAnother = mayGrow
-        } else if isOpening || mayGrow {
+        } else if isOpening || mayGrow, mayWait || stranger.index == nil {
             // Whatever is in the way elsewhere, a fresh tunnel has nothing of it.
             verdict = .wait
             opensAnother = mayGrow
         } else if let index = stranger.index {
             verdict = .use(index)
-            opensAnother = false
+            opensAnother = mayGrow
         } else if let index = heldUp.index, usableCount >= bounds.most {
             verdict = .use(index)
             opensAnother = false

@@ -19,13 +19,15 @@ import Testing
         _ candidates: [Candidate],
         port: UInt16 = 80,
         most: Int = 16,
-        mayOpen: Bool = true
+        mayOpen: Bool = true,
+        mayWait: Bool = true
     ) -> TunnelChoice {
         TunnelChoice(
             for: port,
             among: candidates,
             bounds: TunnelChoice.Bounds(least: 1, most: most),
             mayOpen: mayOpen,
+            mayWait: mayWait,
             now: Self.now
         )
     }
@@ -62,6 +64,12 @@ import Testing
             loaded(TunnelChoice.connectionsPerTunnel, ago: .milliseconds(10))
         }
         expect(choose(generation + [Candidate(.open)]), .use(generation.count), opens: true)
+    }
+
+    @Test func `where too many wait for a tunnel of their own, one of others is good enough`() {
+        expect(choose([loaded(3, port: 81), Candidate(.opening)]), .wait, opens: false)
+        expect(choose([loaded(3, port: 81), Candidate(.opening)], mayWait: false), .use(0), opens: false)
+        expect(choose([Candidate(.opening)], mayWait: false), .wait, opens: false)
     }
 
     @Test func `nobody is put behind a client that does not read, as long as there is another way`() {

@@ -35,7 +35,7 @@ extension Integration {
                     "4"
                 )
                 #expect(rest.counts == ["complete": count], "\(rest)")
-                #expect(try settledDescriptors(forward, scenario) <= descriptors + 8, "a tunnel more or less")
+                #expect(try settledDescriptors(forward, scenario) <= descriptors + 15, "tunnels more or less")
                 if Programs.isMemoryMeasurable {
                     let growth = try forward.process.anonymousBytes() - memory
                     #expect(growth < Self.growthBytesMax, "grew by \(growth) bytes from \(memory)")
