@@ -224,10 +224,6 @@ package final class Forwarder {
             fail(.nothingToListenOn(ports))
             return
         }
-        // Where nothing tells of the network, a dead one is noticed by its silence.
-        if request.reconnects {
-            networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
-        }
         let openCount = ProcessLimits.openFileCount()
         let usesChannels = pods?.usesChannels ?? false
         gate = AcceptGate(
