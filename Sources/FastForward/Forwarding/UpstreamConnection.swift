@@ -273,8 +273,6 @@ package class UpstreamConnection: TransportOwner {
         link.owner = self
         endpoint.knownAddresses.connected(to: link.peerAddress)
         link.setOptions(noDelay: true, keepAliveSeconds: Self.keepAliveSeconds)
-        // What a connection has left there that ended in the middle of what it read is nobody's answer.
-        loop.receiveBox.buffer.clear()
         if let proxy = endpoint.proxy {
             startPassing(proxy, link)
         } else {
@@ -328,14 +326,14 @@ package class UpstreamConnection: TransportOwner {
     // MARK: Receiving
 
     package final func prepareRead() -> BufferBox? {
-        // What a session did not want (after an error) is nobody's.
-        loop.receiveBox.buffer.clear()
         link?.readBytesMax = upstreamReadBytesMax
         return loop.receiveBox
     }
 
     package final func received(_ count: Int) {
         loop.receiveBox.buffer.commit(count)
+        // What the connection did not want, as it ended in the middle, is nobody's: least of all the next one's.
+        defer { loop.receiveBox.buffer.clear() }
         if let leg, let proxy = endpoint.proxy {
             received(through: leg, of: proxy)
         } else {
