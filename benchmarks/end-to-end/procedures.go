@@ -125,8 +125,8 @@ func latency(bytes, trips int) procedure {
 	}
 }
 
-// beside counts round trips while another connection downloads as fast as it can.
-func beside(bytes, trips int) procedure {
+// duringDownload does something while another connection of the same forwarder downloads as fast as it can.
+func duringDownload(inner func(*bench, *forward) (values, error)) procedure {
 	return framed(kubernetesFrameBytes, func(b *bench, s subject) (values, error) {
 		f, err := b.forward(s, 7000, 7001)
 		if err != nil {
@@ -139,10 +139,18 @@ func beside(bytes, trips int) procedure {
 		}
 		defer download.command.Process.Kill()
 		time.Sleep(settleSpan)
-		taken, err := b.roundTrips(f, f.port, bytes, trips)
+		taken, err := inner(b, f)
 		if err == nil && download.hasEnded() {
 			err = fmt.Errorf("the download beside has ended: %s", download.errors.text())
 		}
+		return taken, err
+	})
+}
+
+// beside counts round trips of one connection during a download.
+func beside(bytes, trips int) procedure {
+	return duringDownload(func(b *bench, f *forward) (values, error) {
+		taken, err := b.roundTrips(f, f.port, bytes, trips)
 		delete(taken, "cpu") // the download's
 		return taken, err
 	})
@@ -151,24 +159,10 @@ func beside(bytes, trips int) procedure {
 // smallOnes are how many connections share the forwarder with a download.
 const smallOnes = 500
 
-// fair counts round trips of many small connections while another one downloads as fast as it can.
+// fair counts round trips of many small connections during a download.
 func fair(trips int) procedure {
-	return framed(kubernetesFrameBytes, func(b *bench, s subject) (values, error) {
-		f, err := b.forward(s, 7000, 7001)
-		if err != nil {
-			return nil, err
-		}
-		defer f.end()
-		download, err := start(b.client, loadArguments("source", f.ports[7001], "--bytes", 1<<40)...)
-		if err != nil {
-			return nil, err
-		}
-		defer download.command.Process.Kill()
-		time.Sleep(settleSpan)
+	return duringDownload(func(b *bench, f *forward) (values, error) {
 		report, err := b.run("latency", f.port, "--connections", smallOnes, "--bytes", 64, "--rounds", trips)
-		if err == nil && download.hasEnded() {
-			err = fmt.Errorf("the download beside has ended: %s", download.errors.text())
-		}
 		if err != nil {
 			return nil, err
 		}

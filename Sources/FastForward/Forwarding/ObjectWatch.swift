@@ -3,7 +3,7 @@
 /// What the lines of a watch change is told once a turn, however many come.
 final class ObjectWatch<Object: FollowedObject> {
     /// How soon after one list, or one watch, the next may begin: a server, or a proxy, may end each at once.
-    private static var spacing: TimeSpan { .seconds(1) }
+    static var spacing: TimeSpan { .seconds(1) }
 
     private let loop: EventLoop
     private let endpoint: () -> UpstreamEndpoint?

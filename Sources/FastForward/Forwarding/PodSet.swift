@@ -10,10 +10,10 @@ package enum PodBalance: String, CaseIterable, Sendable {
 /// The pods that a forward goes to, and which of them a connection gets.
 ///
 /// Theory of operation. A forward begins with one pod. Where the target is more than a pod, its pods are followed
-/// (``ObjectWatch``; ``TargetPods`` says what that means): without balancing the forward stays with its pod until that is lost, and then moves to the best of the
-/// others; with balancing every pod that serves takes part. A pod that is lost is *left*: its live connections go on
-/// to their own end, new ones and those on which nothing has happened yet go elsewhere. A pod that refuses a dial is
-/// set aside for a while, as long as there are others.
+/// (``ObjectWatch``; ``TargetPods`` says what that means): without balancing the forward stays with its pod until that is
+/// lost, and then moves to the best of the others; with balancing every pod that serves takes part. A pod that is lost is
+/// *left*: its live connections go on to their own end, new ones and those on which nothing has happened yet go elsewhere.
+/// A pod that refuses a dial is set aside for a while, as long as there are others.
 final class PodSet {
     /// How many pods take part in balancing, as far as there is memory: each has tunnels of its own.
     static let balancedPodsMax = 64

@@ -25,8 +25,6 @@ final class TargetSearch {
     private var handler: ((Result<Found, ForwarderFailure>) -> Void)?
     private var request: APIRequest?
     private var timer: LoopTimer?
-    /// How soon after one list the next may begin: a server, or a proxy, may end each watch at once.
-    private static let listSpacing = TimeSpan.seconds(1)
     private var nextList = Instant(nanoseconds: 0)
     private var listTimer: LoopTimer?
     private var search: PodSearch
@@ -161,7 +159,7 @@ final class TargetSearch {
             timer.schedule(at: nextList)
             return
         }
-        nextList = loop.now + Self.listSpacing
+        nextList = loop.now + ObjectWatch<Pod>.spacing
         if timer == nil {
             timer = LoopTimer(loop: loop) { [weak self] in
                 guard let self else { return }
