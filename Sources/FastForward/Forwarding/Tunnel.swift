@@ -50,6 +50,7 @@ package final class Tunnel: Carrier, TurnWork {
     private var staging: BufferBox?
     private var isTurnScheduled = false
     private var timer: LoopTimer?
+    private var pingsUnderway = PingsUnderway()
 
     /// The payload of the server's last WebSocket PING that is not answered yet.
     private var owedPong: WebSocketControlPayload?
@@ -492,6 +493,7 @@ package final class Tunnel: Carrier, TurnWork {
         isTurnScheduled = false
         guard answer.isAccepted, !isUpstreamClosed else { return }
         let now = loop.now
+        let pingCount = core.pingCount
         if core.hasControlFrames(now: now) {
             let box = stagingBox(room: SPDYFrameWriter.pingBytes * WorkerWindow.workerCount)
             core.appendControlFrames(to: &box.buffer, now: now)
@@ -506,6 +508,7 @@ package final class Tunnel: Carrier, TurnWork {
         flushUpstream()
         // A write that failed has ended it, with its timers.
         guard !isUpstreamClosed else { return }
+        if core.pingCount > pingCount { pingsUnderway.sent(core.pingCount, end: sentByteCount, at: now) }
         // What did not fit goes with the next turn.
         isTurnScheduled = false
         scheduleWork(now)
@@ -517,11 +520,19 @@ package final class Tunnel: Carrier, TurnWork {
         if timer == nil {
             timer = LoopTimer(loop: loop) { self.timerFired() }
         }
-        timer?.schedule(at: core.deadline)
+        timer?.schedule(at: pingsUnderway.nextLook.map { min($0, core.deadline) } ?? core.deadline)
     }
 
     private func timerFired() {
         guard !isUpstreamClosed else { return }
+        if let look = pingsUnderway.nextLook, look <= loop.now {
+            let arrived = pingsUnderway.look(
+                answered: core.arrivedPingCount,
+                acknowledgedByteCount: { acknowledgedByteCount },
+                at: loop.now
+            )
+            core.pingsArrived(arrived, at: loop.now)
+        }
         core.expire(at: loop.now)
         drainEvents()
         scheduleTurn()

@@ -22,6 +22,8 @@ package struct TunnelCore: ~Copyable {
     package static let discardGrace = TimeSpan.seconds(60)
     /// How long a connection waits for the server to begin it, where its worker is blocked by another one.
     package static let answerMax = TimeSpan.seconds(5)
+    /// How often it is looked for such connections.
+    private static let stallLook = TimeSpan.seconds(1)
     /// How long several connections wait for a worker that takes nothing, before they are given up: one of them is in
     /// the way, with a pod that does not read, and nobody can tell which.
     package static let blockedMax = TimeSpan.seconds(30)
@@ -99,6 +101,8 @@ package struct TunnelCore: ~Copyable {
     private var nextKeepAlive: Instant
     /// When to look for connections that a blocked worker keeps from beginning; nil: no PONG is owed.
     private var stallCheck: Instant?
+    /// Whether connections were given up that the server did not begin, and it has answered nothing since.
+    private var hasFailedStalled = false
     /// Whether a GOAWAY came, or the ids are used up: no new connections.
     package private(set) var isGoingAway = false
     private var hasToldGoAway = false
@@ -123,6 +127,7 @@ package struct TunnelCore: ~Copyable {
         from cursor: inout Int,
         now: Instant
     ) throws(TunnelError) -> Event? {
+        if cursor == 0 { window.received(at: now) }
         while true {
             if let event = nextEvent() { return event }
             if payloadCursor < payloadEnd {
@@ -243,6 +248,7 @@ package struct TunnelCore: ~Copyable {
 
     private mutating func receivePong(_ id: UInt32, now: Instant) {
         guard window.receivePong(id, at: now) else { return }
+        hasFailedStalled = false
         noteReadiness()
     }
 
@@ -375,7 +381,8 @@ package struct TunnelCore: ~Copyable {
 
     /// Whether a worker of the server is stuck with bytes that no pod takes, so that new connections belong elsewhere.
     package func isStalled(at now: Instant) -> Bool {
-        window.isSilent || (0..<WorkerWindow.workerCount).contains { window.isBlocked($0, at: now) }
+        window.isSilent || hasFailedStalled
+            || (0..<WorkerWindow.workerCount).contains { window.isBlocked($0, at: now) }
     }
 
     /// Whether connections that failed may have left something in the way of every worker.
@@ -427,6 +434,13 @@ package struct TunnelCore: ~Copyable {
     package mutating func abandon(_ slot: Int, now: Instant) {
         perform(slots[slot].pair.localGone(), on: slot, now: now)
     }
+
+    /// How many PINGs have been sent, and how many of them have come to the server as far as is known.
+    package var pingCount: Int { window.pingCount }
+    package var arrivedPingCount: Int { window.arrivedPingCount }
+
+    /// Tells that the first `count` PINGs have come to the server: from when on it can be asked why it is silent.
+    package mutating func pingsArrived(_ count: Int, at now: Instant) { window.pingsArrived(count, at: now) }
 
     /// Asks the server at once whether it lives, with the next ``appendControlFrames(to:now:)``.
     package mutating func askNow(_ now: Instant) { nextKeepAlive = now }
@@ -481,7 +495,7 @@ package struct TunnelCore: ~Copyable {
         }
         if stallCheck == nil { stallCheck = now + Self.answerMax }
         for _ in 0..<WorkerWindow.workerCount {
-            SPDYFrameWriter.appendPing(id: window.sendPing(at: now), to: &staging)
+            SPDYFrameWriter.appendPing(id: window.sendPing(), to: &staging)
         }
     }
 
@@ -508,7 +522,7 @@ package struct TunnelCore: ~Copyable {
         }
         if let due = stallCheck, due <= now {
             failStalled(now)
-            stallCheck = window.isAwaitingPongs ? now + Self.answerMax : nil
+            stallCheck = window.isAwaitingPongs ? now + Self.stallLook : nil
         }
     }
 
@@ -518,6 +532,8 @@ package struct TunnelCore: ~Copyable {
     /// A worker that is blocked by a live pod that does not read may go on: one that it has begun waits as long as it
     /// is alone there, several for ``blockedMax``.
     private mutating func failStalled(_ now: Instant) {
+        guard (0..<WorkerWindow.workerCount).contains(where: { window.isSilent($0, for: Self.answerMax, at: now) })
+        else { return }
         var waitingCounts = [Int](repeating: 0, count: WorkerWindow.workerCount)
         for slot in slots.indices where isKeptWaiting(slot) { waitingCounts[worker(of: slot)] += 1 }
         for slot in slots.indices where slots[slot].dataID != 0 {
@@ -526,6 +542,7 @@ package struct TunnelCore: ~Copyable {
                 // One that has just come to a worker that was silent before has not waited yet.
                 slots[slot].openedAt + Self.answerMax <= now
             else { continue }
+            hasFailedStalled = hasFailedStalled || !slots[slot].isReplied
             if !slots[slot].isReplied || window.isSuspect(worker) && isKeptWaiting(slot) {
                 perform(slots[slot].pair.stalled(), on: slot, now: now)
             } else if waitingCounts[worker] > 1, window.isSilent(worker, for: Self.blockedMax, at: now),

@@ -17,6 +17,10 @@
 /// refused port; a pod that closes early): nobody takes them, and nothing overtakes them. So a worker is *suspect*
 /// from such an end until it has proved that it took everything: new streams go to others. It is *blocked* when it
 /// has been silent for long, though the tunnel is read.
+///
+/// On a slow link a PING waits behind uploads and a PONG behind downloads, for seconds each, and neither is a worker's
+/// silence. So its clock begins when another worker's answer to the same round has come: the two left together. Where
+/// no worker answers, it begins when the PING has come to the server's host and nothing comes from there any more.
 package struct WorkerWindow: Equatable {
     /// spdystream's `FRAME_WORKERS`.
     package static let workerCount = 5
@@ -46,14 +50,22 @@ package struct WorkerWindow: Equatable {
 
     private struct Ping: Equatable {
         let index: UInt32
+        /// Its number among ours, from 1.
+        let number: Int
         let sent: Int
-        let sentAt: Instant
+        /// When it was known to have come to the server; nil: it may still be on its way.
+        var arrivedAt: Instant?
+        /// Since when another worker's answer to its round, or to a later one, has been here; nil: it is not.
+        var overdueSince: Instant?
     }
 
-    /// How long a worker may be silent before it is taken for blocked: at least this, and several times as long as
-    /// the slowest answer so far.
+    /// How long a worker's answer may be overdue before it is taken for blocked: at least this, and several times as
+    /// long as the latest answer so far was.
     package static let silenceMin = TimeSpan.seconds(1)
     private static let silenceFactor: UInt64 = 4
+    /// How long no worker may answer what has come to the server while other bytes come from there: they may be in the
+    /// way of the answers.
+    package static let busyMax = TimeSpan.seconds(30)
 
     /// PING ids are odd and have 32 bits; at a multiple of the workers they begin again, in step with the server.
     private static let pingIndexCount: UInt32 = 0x7FFF_FFFD
@@ -62,10 +74,16 @@ package struct WorkerWindow: Equatable {
     /// How many PINGs have been sent on this tunnel, the server's own on their way back among them, modulo
     /// `pingIndexCount`.
     private var nextPingIndex: UInt32 = 0
+    /// How many PINGs of ours have been sent on this tunnel.
+    package private(set) var pingCount = 0
+    /// How many of them are known to have come to the server.
+    package private(set) var arrivedPingCount = 0
     /// Whether the server has ever answered.
     private var hasAnswered = false
-    /// The longest time that an answer took while the tunnel was read.
-    private var slowestAnswer = TimeSpan.zero
+    /// How long the latest answer was overdue when it came, while the tunnel was read.
+    private var latestAnswer = TimeSpan.zero
+    /// When something has last come from the server.
+    private var receivedAt = Instant(nanoseconds: 0)
     /// Since when the tunnel has been read without a pause; nil: we do not read it now.
     private var readingSince: Instant? = Instant(nanoseconds: 0)
     private var isLimiting = true
@@ -131,7 +149,7 @@ package struct WorkerWindow: Equatable {
 
     /// Whether a worker has been silent for too long.
     package func isBlocked(_ worker: Int, at now: Instant) -> Bool {
-        let patience = TimeSpan(nanoseconds: slowestAnswer.nanoseconds * Self.silenceFactor)
+        let patience = TimeSpan(nanoseconds: latestAnswer.nanoseconds * Self.silenceFactor)
         // Whoever has never answered may not know how.
         return hasAnswered && isSilent(worker, for: max(Self.silenceMin, patience), at: now)
     }
@@ -139,7 +157,31 @@ package struct WorkerWindow: Equatable {
     /// Whether a worker has been silent for `span` while the tunnel was read.
     package func isSilent(_ worker: Int, for span: TimeSpan, at now: Instant) -> Bool {
         guard let oldest = workers[worker].pings.first, let readingSince else { return false }
-        return max(oldest.sentAt, readingSince) + span <= now
+        if let overdueSince = oldest.overdueSince { return max(overdueSince, readingSince) + span <= now }
+        guard let arrivedAt = oldest.arrivedAt else { return false }
+        let since = max(arrivedAt, readingSince)
+        return max(since, receivedAt) + span <= now || since + max(span, Self.busyMax) <= now
+    }
+
+    /// Records that something has come from the server.
+    package mutating func received(at now: Instant) { receivedAt = now }
+
+    /// Records that the first `count` PINGs of ours have come to the server.
+    ///
+    /// One that has not, as it waits behind uploads on a slow link, cannot be answered: its silence says nothing.
+    package mutating func pingsArrived(_ count: Int, at now: Instant) {
+        guard count > arrivedPingCount else { return }
+        arrivedPingCount = count
+        forEachPing(upTo: count) { $0.arrivedAt = $0.arrivedAt ?? now }
+    }
+
+    private mutating func forEachPing(upTo number: Int, _ body: (inout Ping) -> Void) {
+        for worker in workers.indices {
+            for place in workers[worker].pings.indices {
+                guard workers[worker].pings[place].number <= number else { break }
+                body(&workers[worker].pings[place])
+            }
+        }
     }
 
     /// Whether any worker owes a PONG.
@@ -148,11 +190,12 @@ package struct WorkerWindow: Equatable {
     /// Records the next PING as sent.
     ///
     /// - Returns: its id: odd, as the client's are, and rising.
-    package mutating func sendPing(at now: Instant) -> UInt32 {
+    package mutating func sendPing() -> UInt32 {
         let index = takePingIndex()
         let worker = Int(index % UInt32(Self.workerCount))
+        pingCount += 1
         workers[worker].asked = workers[worker].sent
-        workers[worker].pings.append(Ping(index: index, sent: workers[worker].sent, sentAt: now))
+        workers[worker].pings.append(Ping(index: index, number: pingCount, sent: workers[worker].sent))
         return index * 2 + 1
     }
 
@@ -187,11 +230,19 @@ package struct WorkerWindow: Equatable {
         hasAnswered = true
         isLimiting = true
         let ping = workers[worker].pings[place]
-        if let readingSince, readingSince <= ping.sentAt, !isBlocked(worker, at: now) {
-            slowestAnswer = max(slowestAnswer, now - ping.sentAt)
-        }
         workers[worker].acked = ping.sent
-        workers[worker].pings.removeFirst(place + 1)
+        if let overdueSince = ping.overdueSince {
+            if let readingSince, readingSince <= overdueSince, !isBlocked(worker, at: now) {
+                latestAnswer = max(latestAnswer, now - overdueSince)
+            }
+            workers[worker].pings.removeFirst(place + 1)
+        } else {
+            workers[worker].pings.removeFirst(place + 1)
+            // The first of its round: the others' are due.
+            let round = (ping.number + Self.workerCount - 1) / Self.workerCount * Self.workerCount
+            arrivedPingCount = max(arrivedPingCount, min(round, pingCount))
+            forEachPing(upTo: round) { $0.overdueSince = $0.overdueSince ?? now }
+        }
         return true
     }
 }

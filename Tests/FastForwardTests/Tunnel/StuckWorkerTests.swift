@@ -65,6 +65,63 @@ import Testing
         #expect(!bench.isStalled)
     }
 
+    @Test func `what has not come to the server is not the server's silence`() throws {
+        bench.open(port: 80)
+        try receive(server.reply(3))
+        for _ in 0..<WorkerWindow.framesPerRound { bench.send(0, [1]) }
+        bench.endTurn()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(7), server.ping(9))
+        bench.isUplinkStuck = true
+        for _ in 0..<WorkerWindow.framesPerRound { bench.send(0, [1]) }
+        bench.endTurn()
+        #expect(takePings() == [11, 13, 15, 17, 19])
+        bench.open(port: 80)
+        bench.advance(by: .seconds(60))
+        #expect(!bench.isStalled)
+        #expect(bench.connections[1].ends == [])
+        // It has come now, and the clock of its answer begins.
+        bench.isUplinkStuck = false
+        bench.endTurn()
+        bench.advance(by: TunnelCore.answerMax - .milliseconds(1))
+        #expect(bench.isStalled)
+        #expect(bench.connections[1].ends == [])
+        bench.advance(by: .seconds(1))
+        #expect(bench.connections[1].ends.first == .fail(slot: bench.connections[1].slot, .stalled))
+    }
+
+    @Test func `answers that wait behind downloads are not the server's silence`() throws {
+        for _ in 0..<2 { bench.open(port: 80) }
+        for _ in 0..<WorkerWindow.framesPerRound { bench.send(0, [1]) }
+        bench.endTurn()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        for _ in 0..<20 {
+            bench.advance(by: .seconds(1))
+            try receive(server.data(3, [1], isFinal: false))
+        }
+        #expect(!bench.isStalled)
+        #expect(bench.connections[1].ends == [])
+        // Where one worker's answer comes, the others' should.
+        try receive(server.ping(5))
+        bench.advance(by: TunnelCore.answerMax - .milliseconds(1))
+        #expect(bench.isStalled)
+        #expect(bench.connections[1].ends == [])
+        bench.advance(by: .seconds(1))
+        #expect(bench.connections[1].ends.first == .fail(slot: bench.connections[1].slot, .stalled))
+    }
+
+    @Test func `a tunnel on which nothing is begun takes no more until something is answered`() throws {
+        bench.open(port: 80)
+        for _ in 0..<WorkerWindow.framesPerRound { bench.send(0, [1]) }
+        bench.endTurn()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        bench.advance(by: TunnelCore.answerMax)
+        #expect(bench.connections[0].ends.first == .fail(slot: bench.connections[0].slot, .stalled))
+        #expect(bench.isStalled)
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(7), server.ping(9))
+        #expect(!bench.isStalled)
+    }
+
     @Test func `what a stuck worker keeps from beginning is reset, the others go on`() throws {
         // Connections 0, 5 and 10 have data streams 3, 23 and 43: worker 3.
         for _ in 0..<11 { bench.open(port: 80) }

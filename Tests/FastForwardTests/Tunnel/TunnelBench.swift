@@ -25,6 +25,8 @@ final class TunnelBench {
     /// The core broke its word.
     private(set) var problems: [String] = []
     private(set) var now = Instant(milliseconds: 1000)
+    /// Whether what is sent stays on its way to the server.
+    var isUplinkStuck = false
 
     private let pool = BufferPool()
     private var core: TunnelCore
@@ -168,6 +170,7 @@ final class TunnelBench {
     /// The end of a turn: what the core has to say by itself.
     func endTurn() {
         write { core.appendControlFrames(to: &$0, now: now) }
+        if !isUplinkStuck { core.pingsArrived(core.pingCount, at: now) }
         drain()
     }
 

@@ -142,6 +142,7 @@ private final class TunnelRun {
         // What is said may be what makes a round of PINGs due, in the turn after.
         for _ in 0..<Self.turnsMax where core.hasControlFrames(now: now) {
             write { core.appendControlFrames(to: &$0, now: now) }
+            if !holdsPongs { core.pingsArrived(core.pingCount, at: now) }
             drain()
         }
         if core.hasControlFrames(now: now) { complain("there is always something to say") }

@@ -48,14 +48,14 @@ struct Plan {
         bytesMax = draw.number(1_000_000...6_000_000)
         if let bytes = frameBytesMax { frameBytesMax = max(bytes, 1460) }
         for network in links.indices {
-            // Known: on a slower link what waits in front of a PING for five seconds looks like a worker that stands still.
-            links[network].rate = max(links[network].rate, 200_000)
             links[network].latency = min(links[network].latency, 20_000)
             links[network].jitter = min(links[network].jitter, 20_000)
             links[network].segment_max = max(links[network].segment_max, 1460)
-            links[network].send_buffer = max(links[network].send_buffer, 65_536)
-            links[network].receive_buffer = max(links[network].receive_buffer, 32_768)
         }
+        // On a slow link PINGs wait for seconds behind what is uploaded.
+        let upstream = Int(SIM_UPSTREAM)
+        links[upstream].rate = UInt64(draw.one(of: [draw.magnitude(20...500), 200_000, 200_000]))
+        bytesMax = min(bytesMax, affordableBytes)
     }
 
     private mutating func drawCluster() {
@@ -83,6 +83,16 @@ struct Plan {
         namesServer = draw.chance(20)
     }
 
+    /// What the links can carry in the time that a wave has.
+    private var affordableBytes: Int {
+        let slowest = links.map { min(Int($0.rate) * 10_000, Int($0.segment_max) * 20_000) }.min() ?? 0
+        // A round trip for each window.
+        let windowed =
+            links.map { Int(min($0.send_buffer, $0.receive_buffer)) * 10_000_000 / Int($0.latency * 4) }.min()
+            ?? 0
+        return min(slowest, windowed)
+    }
+
     private mutating func drawLinks() {
         for network in 0..<Int(SIM_NETWORKS) {
             let isFar = network == Int(SIM_UPSTREAM)
@@ -95,12 +105,7 @@ struct Plan {
             link.receive_buffer = UInt32(draw.magnitude(4096...262_144))
             links.append(link)
         }
-        let slowest = links.map { min(Int($0.rate) * 10_000, Int($0.segment_max) * 20_000) }.min() ?? 0
-        // A round trip for each window.
-        let windowed =
-            links.map { Int(min($0.send_buffer, $0.receive_buffer)) * 10_000_000 / Int($0.latency * 4) }.min()
-            ?? 0
-        bytesMax = max(20_000, min(draw.magnitude(100_000...16_000_000), slowest, windowed))
+        bytesMax = max(20_000, min(draw.magnitude(100_000...16_000_000), affordableBytes))
         if let frameBytesMax { bytesMax = min(bytesMax, frameBytesMax * 20_000) }
     }
 

@@ -161,7 +161,7 @@ final class WindowRounds: PreparedLoad {
             }
             precondition(window.isRoundDue, "so many frames of each worker are worth a round")
             for _ in 0..<WorkerWindow.workerCount {
-                precondition(window.receivePong(window.sendPing(at: now), at: now), "a PING of its own")
+                precondition(window.receivePong(window.sendPing(), at: now), "a PING of its own")
             }
         }
         return count
