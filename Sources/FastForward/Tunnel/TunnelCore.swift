@@ -61,6 +61,8 @@ package struct TunnelCore: ~Copyable {
         var isReplied = false
         /// Its worker's frames up to the last of its own with payload.
         var lastDataFrame = 0
+        /// Whether it was told not to send.
+        var isHeld = false
     }
 
     private let way: TunnelWay
@@ -371,7 +373,8 @@ package struct TunnelCore: ~Copyable {
     /// Whether a connection may send data now; if not, ``Event/workerReady(_:)`` of ``worker(of:)`` will tell.
     package mutating func maySend(_ slot: Int) -> Bool {
         let worker = self.worker(of: slot)
-        guard window.isFull(worker) else { return true }
+        slots[slot].isHeld = window.isFull(worker)
+        guard slots[slot].isHeld else { return true }
         wasFull[worker] = true
         return false
     }
@@ -491,7 +494,7 @@ package struct TunnelCore: ~Copyable {
         if isKeepAliveDue, !window.isRoundDue, window.isAwaitingPongs {
             window.stopWaitingForFirstAnswer()
             noteReadiness()
-            return
+            guard window.hasUnaskedFrames else { return }
         }
         if stallCheck == nil { stallCheck = now + Self.answerMax }
         for _ in 0..<WorkerWindow.workerCount {
@@ -532,18 +535,22 @@ package struct TunnelCore: ~Copyable {
     /// A worker that is blocked by a live pod that does not read may go on: one that it has begun waits as long as it
     /// is alone there, several for ``blockedMax``.
     private mutating func failStalled(_ now: Instant) {
-        guard (0..<WorkerWindow.workerCount).contains(where: { window.isSilent($0, for: Self.answerMax, at: now) })
-        else { return }
+        let isSilent = (0..<WorkerWindow.workerCount).map {
+            window.isSilent($0, for: Self.answerMax, at: now)
+        }
+        guard isSilent.contains(true) else { return }
         var waitingCounts = [Int](repeating: 0, count: WorkerWindow.workerCount)
         for slot in slots.indices where isKeptWaiting(slot) { waitingCounts[worker(of: slot)] += 1 }
         for slot in slots.indices where slots[slot].dataID != 0 {
             let worker = self.worker(of: slot)
-            guard window.isSilent(worker, for: Self.answerMax, at: now),
-                // One that has just come to a worker that was silent before has not waited yet.
-                slots[slot].openedAt + Self.answerMax <= now
-            else { continue }
-            hasFailedStalled = hasFailedStalled || !slots[slot].isReplied
-            if !slots[slot].isReplied || window.isSuspect(worker) && isKeptWaiting(slot) {
+            // One that has just come to a worker that was silent before has not waited yet.
+            let patience = isSilent[worker] ? Self.answerMax : Self.blockedMax
+            // Where nobody can be asked any more, those count as silent too that begin nothing.
+            guard isSilent[worker] || window.isSilent, slots[slot].openedAt + patience <= now else { continue }
+            if !slots[slot].isReplied {
+                hasFailedStalled = true
+                perform(slots[slot].pair.stalled(), on: slot, now: now)
+            } else if isSilent[worker], window.isSuspect(worker) && isKeptWaiting(slot) {
                 perform(slots[slot].pair.stalled(), on: slot, now: now)
             } else if waitingCounts[worker] > 1, window.isSilent(worker, for: Self.blockedMax, at: now),
                 isKeptWaiting(slot)
@@ -553,9 +560,12 @@ package struct TunnelCore: ~Copyable {
         }
     }
 
-    /// Whether its worker has not taken all of its bytes.
+    /// Whether its worker has not taken all of its bytes, or takes no more.
     private func isKeptWaiting(_ slot: Int) -> Bool {
-        slots[slot].dataID != 0 && !window.hasTaken(worker(of: slot), frames: slots[slot].lastDataFrame)
+        guard slots[slot].dataID != 0 else { return false }
+        let worker = self.worker(of: slot)
+        return !window.hasTaken(worker, frames: slots[slot].lastDataFrame)
+            || slots[slot].isHeld && window.isFull(worker)
     }
 
     private func isCurrent(_ due: SlotDeadlines.Item) -> Bool { slots[due.slot].dataID == due.dataID }

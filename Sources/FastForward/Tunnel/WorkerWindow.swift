@@ -187,6 +187,9 @@ package struct WorkerWindow: Equatable {
     /// Whether any worker owes a PONG.
     package var isAwaitingPongs: Bool { workers.contains { !$0.pings.isEmpty } }
 
+    /// Whether a worker that has answered everything has been sent frames since: another one's silence is not its own.
+    package var hasUnaskedFrames: Bool { workers.contains { $0.pings.isEmpty && $0.sent > $0.asked } }
+
     /// Records the next PING as sent.
     ///
     /// - Returns: its id: odd, as the client's are, and rising.

@@ -43,7 +43,9 @@ extension Cluster {
 
     package var podNames: [String] { store.pods.filter(\.hasProcess).map(\.name) }
 
+    /// Starts a pod, where there is none of that name: an API server takes no second one.
     package func createPod(_ name: String) {
+        guard store.pod(named: name, in: "default") == nil else { return }
         let declaration = PodDeclaration(
             name: name,
             labels: [("app", "demo")],

@@ -83,7 +83,7 @@ import Testing
         // It has come now, and the clock of its answer begins.
         bench.isUplinkStuck = false
         bench.endTurn()
-        bench.advance(by: TunnelCore.answerMax - .milliseconds(1))
+        bench.advance(by: .milliseconds(4999))
         #expect(bench.isStalled)
         #expect(bench.connections[1].ends == [])
         bench.advance(by: .seconds(1))
@@ -102,8 +102,8 @@ import Testing
         #expect(!bench.isStalled)
         #expect(bench.connections[1].ends == [])
         // Where one worker's answer comes, the others' should.
-        try receive(server.ping(5))
-        bench.advance(by: TunnelCore.answerMax - .milliseconds(1))
+        try receive(server.ping(1))
+        bench.advance(by: .milliseconds(4999))
         #expect(bench.isStalled)
         #expect(bench.connections[1].ends == [])
         bench.advance(by: .seconds(1))
@@ -161,6 +161,51 @@ import Testing
         #expect(bench.connections[5].ends.first == failure)
         #expect(bench.connections[10].ends == [])
         #expect(bench.problems == [])
+    }
+
+    @Test func `a second worker that gets stuck while the first is silent is noticed too`() throws {
+        try refuseOne()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
+        // Nothing comes of these, on other workers, which owed nothing when they were last asked.
+        for _ in 0..<4 { bench.open(port: 80) }
+        bench.send(1, [2])
+        bench.endTurn()
+        #expect(takePings() == [])
+        bench.advance(by: TunnelCore.keepAlive)
+        #expect(takePings() == [11, 13, 15, 17, 19])
+        try receive(server.ping(11))
+        bench.advance(by: TunnelCore.answerMax)
+        bench.advance(by: .seconds(1))
+        for number in 1...4 where bench.worker(of: number) != 0 {
+            let failure = TunnelCore.Event.fail(slot: bench.connections[number].slot, .stalled)
+            #expect(bench.connections[number].ends.first == failure, "connection \(number)")
+        }
+    }
+
+    @Test func `what a stuck worker keeps from going on is reset, though all that it sent was taken`() throws {
+        // Connections 0 and 5 share worker 3.
+        for _ in 0..<6 { bench.open(port: 80) }
+        try receive(server.reply(3), server.reply(23))
+        bench.send(5, [2])
+        for _ in 0..<WorkerWindow.framesPerRound { bench.send(0, [1]) }
+        bench.endTurn()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(7), server.ping(9))
+        while bench.maySend(0) {
+            bench.send(0, [1])
+            bench.endTurn()
+        }
+        #expect(!bench.maySend(5))
+        try receive(server.data(3, [], isFinal: true), server.data(1, Array("refused".utf8)))
+        try receive(server.data(1, [], isFinal: true))
+        bench.endTurn()
+        // PING k (id 2k + 1) is for worker k % 5.
+        for id in takePings() where id / 2 % 5 != 3 { try receive(server.ping(id)) }
+        bench.advance(by: TunnelCore.answerMax)
+        let failure = TunnelCore.Event.fail(slot: bench.connections[5].slot, .stalled)
+        #expect(bench.connections[5].ends.first == failure)
+        for number in 1..<5 { #expect(bench.connections[number].ends == [], "connection \(number)") }
     }
 
     @Test func `a live pod that does not read harms none that the server has begun`() throws {

@@ -135,7 +135,11 @@ final class FaultMaker: Actor {
         let cluster = world.cluster
         if world.plan.target == .pod {
             cluster.deletePod(name, grace: .milliseconds(fault.span / 4000))
-            later(fault.span) { cluster.createPod(name) }
+            later(fault.span) {
+                // Its grace is longer where the faults end early.
+                cluster.deletePod(name, grace: .zero)
+                cluster.createPod(name)
+            }
         } else {
             podNumber += 1
             cluster.createPod("demo-next-\(podNumber)")
