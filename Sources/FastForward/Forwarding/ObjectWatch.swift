@@ -78,7 +78,6 @@ final class ObjectWatch<Object: FollowedObject> {
                     self.perform(self.tracker.failed(status: answer.status == 200 ? nil : answer.status))
                     return
                 }
-                self.policy = ReconnectPolicy()
                 let action = self.tracker.listed(list)
                 self.tellChanges()
                 self.perform(action)
@@ -115,6 +114,8 @@ final class ObjectWatch<Object: FollowedObject> {
             guard let self, !self.isClosed,
                 let change = try? APIObjects.decode(ObjectTracker<Object>.Change.self, from: line)
             else { return }
+            // Not by a list: who may list but not watch lists with growing pauses.
+            self.policy = ReconnectPolicy()
             let action = self.tracker.changed(change)
             self.tellChangesLater()
             guard action != nil else { return }

@@ -13,7 +13,7 @@ package enum ServerURLError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .notAURL(let text): "host must be a URL or a host:port pair: \"\(text.escapedForTerminal())\""
         case .unsupportedScheme(let scheme, let url):
-            "the scheme \(scheme) of \"\(url.escapedForTerminal())\" is neither http nor https"
+            "the scheme \"\(scheme.escapedForTerminal(upTo: 32))\" of \"\(url.escapedForTerminal())\" is neither http nor https"
         case .badHost(let host): "\"\(host.escapedForTerminal())\" is no host name or IP address"
         case .badPort(let port): "address \(port.escapedForTerminal()): invalid port"
         case .badPath(let path): "the path \"\(path.escapedForTerminal())\" of the server's URL is malformed"

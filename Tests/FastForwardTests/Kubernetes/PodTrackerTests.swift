@@ -85,6 +85,12 @@ import Testing
         #expect(tracker.failed(status: 500) == .pause)
         #expect(tracker.failed(status: nil) == .pause)
         #expect(tracker.failed(status: 410) == .list)
+    }
+
+    @Test func `who may not list follows nothing, who may not watch any more lists now and then`() throws {
+        var tracker = PodTracker()
         #expect(tracker.failed(status: 403) == .stop)
+        _ = tracker.listed(try list(pod("a")))
+        #expect(tracker.failed(status: 403) == .pause)
     }
 }

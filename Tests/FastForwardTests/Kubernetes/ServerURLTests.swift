@@ -39,7 +39,7 @@ import Testing
             ("", "host must be a URL or a host:port pair: \"\""),
             ("https://127.0.0.1:99999", "address 99999: invalid port"),
             // Ours.
-            ("ftp://a", "the scheme ftp of \"ftp://a\" is neither http nor https"),
+            ("ftp://a", "the scheme \"ftp\" of \"ftp://a\" is neither http nor https"),
             ("https://h:0", "address 0: invalid port"), ("https://h:0x1", "address 0x1: invalid port"),
             ("https://h:+1", "address +1: invalid port"),
             ("https://::1", "\"\" is no host name or IP address"),

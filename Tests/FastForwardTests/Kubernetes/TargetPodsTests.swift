@@ -88,7 +88,8 @@ import Testing
         #expect(tracker.changed(try change("ERROR", #"{"kind":"Status","code":410}"#)) == .list)
         // What is known stays so until the list has come.
         #expect(names(pods, tracker) == ["b"])
-        #expect(tracker.failed(status: 404) == .stop)
+        var none = ObjectTracker<EndpointSlice>()
+        #expect(none.failed(status: 404) == .stop)
     }
 
     @Test func `of a service without a selector only the pods that a slice names are its own`() throws {
