@@ -129,7 +129,7 @@ package struct TunnelCore: ~Copyable {
         from cursor: inout Int,
         now: Instant
     ) throws(TunnelError) -> Event? {
-        if cursor == 0 { window.received(at: now) }
+        if cursor == 0, !bytes.isEmpty { window.received(at: now) }
         while true {
             if let event = nextEvent() { return event }
             if payloadCursor < payloadEnd {
