@@ -50,6 +50,8 @@ package struct ClusterOptions {
     /// What stands before `/api` in every path, such as `/k8s/clusters/c-1`, as behind Rancher; empty: nothing.
     package var basePath = ""
     package var ways = Set(APIServerWay.allCases)
+    /// How many objects a page of a list has at most, where a client asks for pages at all; nil: as many as it wants.
+    package var pageMax: Int?
     /// OpenSSL's names of the TLS 1.3 ciphers; nil: the usual ones.
     package var cipherSuites: String?
     package var certificate = Certificate.valid

@@ -37,6 +37,7 @@ struct ServeCommand: ParsableCommand {
     @Option(help: "What stands before /api in every path, such as /k8s/clusters/c-1.") var basePath = ""
     @Option(help: "The ways in, comma separated: websocket, spdy, channels.")
     var ways = "websocket,spdy,channels"
+    @Option(help: "How many objects a page of a list has at most.") var pageMax: Int?
     @Option(help: "TLS 1.3 ciphers, in OpenSSL's names.") var cipherSuites: String?
     @Option(help: "The only host name in the server's certificate, for tests.") var serverName: String?
     @Flag(help: "Show a certificate that has expired, for tests.") var expired = false
@@ -55,6 +56,8 @@ struct ServeCommand: ParsableCommand {
         options.address = address
         options.basePath = try checkedBasePath()
         options.ways = try checkedWays()
+        if let pageMax, pageMax < 1 { throw ValidationError("--page-max is at least 1, and not \(pageMax)") }
+        options.pageMax = pageMax
         options.cipherSuites = cipherSuites
         if let serverName { options.certificate = .named(serverName) }
         if expired { options.certificate = .expired }

@@ -7,7 +7,7 @@ final class ObjectWatch<Object: FollowedObject> {
 
     private let loop: EventLoop
     private let endpoint: () -> UpstreamEndpoint?
-    private let path: (_ resourceVersion: String?, ServerURL) -> APIPath
+    private let path: (CollectionQuery, ServerURL) -> APIPath
     private let changed: () -> Void
     private let unavailable: () -> Void
     /// What is known of them.
@@ -24,13 +24,13 @@ final class ObjectWatch<Object: FollowedObject> {
 
     /// - Parameters:
     ///   - endpoint: asked for each request.
-    ///   - path: of a watch from this version on; nil: of a list.
+    ///   - path: of a page of the list, or of the watch.
     ///   - unavailable: called once, where the user may not list or watch.
     ///   - changed: called with each change.
     init(
         loop: EventLoop,
         endpoint: @escaping () -> UpstreamEndpoint?,
-        path: @escaping (_ resourceVersion: String?, ServerURL) -> APIPath,
+        path: @escaping (CollectionQuery, ServerURL) -> APIPath,
         unavailable: @escaping () -> Void,
         changed: @escaping () -> Void
     ) {
@@ -62,26 +62,32 @@ final class ObjectWatch<Object: FollowedObject> {
     }
 
     private func list() {
-        guard let endpoint = endpoint() else { return }
         nextList = loop.now + Self.spacing
         // A watch that follows a list is a new beginning.
         nextWatch = loop.now
-        request = APIRequest(loop: loop, endpoint: endpoint, path: path(nil, endpoint.server)) {
+        list(ObjectPages())
+    }
+
+    /// Asks for the next page.
+    private func list(_ pages: ObjectPages<Object>) {
+        guard let endpoint = endpoint() else { return }
+        request = APIRequest(loop: loop, endpoint: endpoint, path: path(pages.next, endpoint.server)) {
             [weak self] result in
             guard let self else { return }
-            switch result {
-            case .failure: self.perform(self.tracker.failed(status: nil))
-            case .success(let answer):
-                guard answer.status == 200,
-                    let list = try? APIObjects.decode(ObjectList<Object>.self, from: answer.body)
-                else {
-                    self.perform(self.tracker.failed(status: answer.status == 200 ? nil : answer.status))
-                    return
-                }
-                let action = self.tracker.listed(list)
-                self.tellChanges()
-                self.perform(action)
+            guard case .success(let answer) = result else {
+                return self.perform(self.tracker.failed(status: nil))
             }
+            guard answer.status == 200,
+                let page = try? APIObjects.decode(ObjectList<Object>.self, from: answer.body)
+            else {
+                self.perform(self.tracker.failed(status: answer.status == 200 ? nil : answer.status))
+                return
+            }
+            var pages = pages
+            guard let list = pages.add(page) else { return self.list(pages) }
+            let action = self.tracker.listed(list)
+            self.tellChanges()
+            self.perform(action)
         }
     }
 
@@ -101,7 +107,11 @@ final class ObjectWatch<Object: FollowedObject> {
     private func watch(from version: String) {
         guard let endpoint = endpoint() else { return }
         nextWatch = loop.now + Self.spacing
-        let request = APIRequest(loop: loop, endpoint: endpoint, path: path(version, endpoint.server)) {
+        let request = APIRequest(
+            loop: loop,
+            endpoint: endpoint,
+            path: path(.watch(resourceVersion: version), endpoint.server)
+        ) {
             [weak self] result in
             guard let self else { return }
             if case .success(let answer) = result, answer.status != 200 {

@@ -170,7 +170,7 @@ final class PodSet {
         let podWatch = ObjectWatch<Pod>(
             loop: surroundings.loop,
             endpoint: surroundings.endpoint,
-            path: { selector.path(from: $0, at: $1) },
+            path: { selector.path($0, at: $1) },
             unavailable: {},
             changed: { [weak self] in self?.podsChanged() }
         )
@@ -180,7 +180,7 @@ final class PodSet {
         let sliceWatch = ObjectWatch<EndpointSlice>(
             loop: surroundings.loop,
             endpoint: surroundings.endpoint,
-            path: { .endpointSlices(of: service, namespace: selector.namespace, from: $0, at: $1) },
+            path: { .endpointSlices(of: service, namespace: selector.namespace, $0, at: $1) },
             unavailable: { [weak self] in
                 self?.sliceWatch = nil
                 self?.podsChanged()

@@ -93,7 +93,7 @@ final class TargetSearch {
     /// Goes on with the pods that the service's endpoint slices name, if there are any.
     private func listSlices(of service: Service, otherwise error: PodSelectorError) {
         let namespace = service.metadata.namespace.nonEmpty ?? namespace
-        let path: APIPath = .endpointSlices(of: target.name, namespace: namespace, at: endpoint.server)
+        let path: APIPath = .endpointSlices(of: target.name, namespace: namespace, .list, at: endpoint.server)
         let asked = APIFailure.Request(verb: "list", resource: "endpointslices.discovery.k8s.io", name: "")
         get(path, asked, otherwise: { [weak self] _ in self?.finish(.failure(.target(error))) }) {
             [weak self] body in
@@ -167,27 +167,50 @@ final class TargetSearch {
             }
             timer?.schedule(at: search.deadline)
         }
-        let path = selector.path(at: endpoint.server)
+        list(selector, ObjectPages(), otherwise: error)
+    }
+
+    /// Asks for the next page of the list.
+    private func list(_ selector: PodSelector, _ pages: ObjectPages<Pod>, otherwise error: PodSelectorError?)
+    {
+        let path = selector.path(pages.next, at: endpoint.server)
         let asked = APIFailure.Request(verb: "list", resource: "pods", name: "")
-        get(path, asked, limitBytes: APIObjects.bodyBytesMax) { [weak self] body in
-            guard let self else { return }
-            self.decode(PodList.self, body) {
-                var list = $0
-                if let readiness = self.slices?.readiness {
-                    list.items.removeAll { readiness.isReady($0) == nil }
-                }
-                if let error, list.items.isEmpty {
-                    self.finish(.failure(.target(error)))
-                } else {
-                    self.perform(self.search.listed(list))
+        get(
+            path,
+            asked,
+            limitBytes: APIObjects.bodyBytesMax,
+            otherwise: { [weak self] failure in
+                // The first page is too old for the next.
+                let isExpired = failure.isExpired && pages.next != .list
+                if isExpired { self?.list(otherwise: error) } else { self?.finish(.failure(.api(failure))) }
+            },
+            { [weak self] body in
+                guard let self else { return }
+                self.decode(PodList.self, body) {
+                    var pages = pages
+                    if let list = pages.add($0) {
+                        self.take(list, otherwise: error)
+                    } else {
+                        self.list(selector, pages, otherwise: error)
+                    }
                 }
             }
+        )
+    }
+
+    private func take(_ whole: PodList, otherwise error: PodSelectorError?) {
+        var list = whole
+        if let readiness = slices?.readiness { list.items.removeAll { readiness.isReady($0) == nil } }
+        if let error, list.items.isEmpty {
+            finish(.failure(.target(error)))
+        } else {
+            perform(search.listed(list))
         }
     }
 
     private func watch(from resourceVersion: String) {
         guard let selector else { return }
-        let path = selector.path(from: resourceVersion, at: endpoint.server)
+        let path = selector.path(.watch(resourceVersion: resourceVersion), at: endpoint.server)
         let request = APIRequest(loop: loop, endpoint: endpoint, path: path) { [weak self] _ in
             // However a watch ends: a fresh list says where to go on.
             guard let self else { return }

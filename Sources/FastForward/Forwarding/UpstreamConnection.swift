@@ -83,7 +83,9 @@ package class UpstreamConnection: TransportOwner {
     /// Bytes that were handed to the kernel, or wait for it behind ``flushUpstream()``.
     package final var sentByteCount: Int { link.map { $0.writtenByteCount + $0.output.byteCount } ?? 0 }
     /// Of these, acknowledged by the kernel of the server, or of the proxy in front of it.
-    package final var acknowledgedByteCount: Int { link.map { $0.writtenByteCount - $0.unacknowledgedBytes } ?? 0 }
+    package final var acknowledgedByteCount: Int {
+        link.map { $0.writtenByteCount - $0.unacknowledgedBytes } ?? 0
+    }
     /// The TLS version and cipher; nil on a plain connection or before it is open.
     package final var negotiatedTLS: String? { phase == .open ? tls?.negotiated : nil }
 

@@ -54,6 +54,9 @@ package struct APIFailure: Error, Hashable, Sendable {
     /// Whether the API server says that the object is not there (a 404 of something in between says nothing).
     package var isObjectMissing: Bool { httpStatus == 404 && status?.reason == "NotFound" }
 
+    /// Whether a page of a list is asked for too late: the list has to begin anew.
+    package var isExpired: Bool { httpStatus == 410 }
+
     /// Whether the server asks for the ports in the query: it knows WebSocket channels and would let us in.
     ///
     /// Servers before 1.30 answer so to a WebSocket tunnel too.

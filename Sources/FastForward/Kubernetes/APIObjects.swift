@@ -23,10 +23,11 @@ package enum APIObjectError: Error, Equatable, CustomStringConvertible {
 
 /// Reads the API server's JSON.
 package enum APIObjects {
-    /// Room for ten thousand pods of 5 KiB.
+    /// Room for a page of 250 pods of 64 KiB; most have 5 to 25.
     ///
-    /// etcd keeps single objects below 1.5 MiB, so only a list can be longer.
-    package static let bodyBytesMax = 64 << 20
+    /// etcd keeps single objects below 1.5 MiB, so only a list can be longer. While one is read it takes some six times
+    /// its size.
+    package static let bodyBytesMax = 16 << 20
     /// Room for a single object, or a part of discovery.
     package static let objectBytesMax = 8 << 20
     /// How many values a body may have: each takes some 50 bytes while it is read, however short it is.

@@ -30,15 +30,15 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
         namespace: String,
         labelSelector: String? = nil,
         fieldSelector: String = "",
-        from resourceVersion: String? = nil,
+        _ query: CollectionQuery,
         at server: ServerURL
     ) -> APIPath {
-        var query = labelSelector.map { [("labelSelector", $0)] } ?? []
-        if !fieldSelector.isEmpty { query.append(("fieldSelector", fieldSelector)) }
+        var selectors = labelSelector.map { [("labelSelector", $0)] } ?? []
+        if !fieldSelector.isEmpty { selectors.append(("fieldSelector", fieldSelector)) }
         return APIPath(
             server,
             ["api", "v1", "namespaces", namespace, "pods"],
-            query: query + watchQuery(from: resourceVersion)
+            query: selectors + query.parameters
         )
     }
 
@@ -46,21 +46,14 @@ package struct APIPath: Hashable, Sendable, CustomStringConvertible {
     package static func endpointSlices(
         of service: String,
         namespace: String,
-        from resourceVersion: String? = nil,
+        _ query: CollectionQuery,
         at server: ServerURL
     ) -> APIPath {
         APIPath(
             server,
             ["apis", "discovery.k8s.io", "v1", "namespaces", namespace, "endpointslices"],
-            query: [("labelSelector", "\(EndpointSlice.serviceLabel)=\(service)")]
-                + watchQuery(from: resourceVersion)
+            query: [("labelSelector", "\(EndpointSlice.serviceLabel)=\(service)")] + query.parameters
         )
-    }
-
-    /// What makes a list a watch for the changes since that version (of the list before); nil: it stays a list.
-    private static func watchQuery(from resourceVersion: String?) -> [(String, String)] {
-        guard let resourceVersion else { return [] }
-        return [("resourceVersion", resourceVersion), ("watch", "true"), ("allowWatchBookmarks", "true")]
     }
 
     /// One object.

@@ -19,7 +19,12 @@ package struct ObjectList<Object: FollowedObject>: Decodable, Hashable, Sendable
     package struct Metadata: Decodable, Hashable, Sendable {
         /// Where a watch goes on from.
         package var resourceVersion: String?
+        /// What leads to the next page of the list; nil or empty: there is none.
+        package var `continue`: String?
     }
+
+    /// Of the token that leads to a next page; the API's have some 200 bytes.
+    private static var tokenBytesMax: Int { 8192 }
 
     package var metadata: Metadata?
     package var items: [Object]
@@ -29,6 +34,13 @@ package struct ObjectList<Object: FollowedObject>: Decodable, Hashable, Sendable
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         metadata = try container.decodeIfPresent(Metadata.self, forKey: .metadata)
+        guard metadata?.continue.map({ $0.utf8.count <= Self.tokenBytesMax }) ?? true else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .metadata,
+                in: container,
+                debugDescription: "its token has more than \(Self.tokenBytesMax) bytes"
+            )
+        }
         items = []
         // Go writes an empty list as null.
         guard container.contains(.items), try !container.decodeNil(forKey: .items) else { return }

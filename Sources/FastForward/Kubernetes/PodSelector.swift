@@ -63,13 +63,13 @@ package struct PodSelector: Hashable, Sendable {
         fieldSelector = ""
     }
 
-    /// The list of the pods, or the watch from this version on.
-    package func path(from resourceVersion: String? = nil, at server: ServerURL) -> APIPath {
+    /// The pods, or what changes about them.
+    package func path(_ query: CollectionQuery, at server: ServerURL) -> APIPath {
         .pods(
             namespace: namespace,
             labelSelector: labelSelector,
             fieldSelector: fieldSelector,
-            from: resourceVersion,
+            query,
             at: server
         )
     }

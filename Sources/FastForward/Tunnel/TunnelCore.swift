@@ -546,7 +546,9 @@ package struct TunnelCore: ~Copyable {
             // One that has just come to a worker that was silent before has not waited yet.
             let patience = isSilent[worker] ? Self.answerMax : Self.blockedMax
             // Where nobody can be asked any more, those count as silent too that begin nothing.
-            guard isSilent[worker] || window.isSilent, slots[slot].openedAt + patience <= now else { continue }
+            guard isSilent[worker] || window.isSilent, slots[slot].openedAt + patience <= now else {
+                continue
+            }
             if !slots[slot].isReplied {
                 hasFailedStalled = true
                 perform(slots[slot].pair.stalled(), on: slot, now: now)

@@ -107,7 +107,7 @@ final class APIExchange: SecureConnectionUser {
             watch(objects, from: query["resourceVersion"] ?? "")
             return false
         }
-        send(read(resource, objects), to: request)
+        send(read(resource, objects, ListPage(query, atMost: cluster.options.pageMax)), to: request)
         return true
     }
 
@@ -150,11 +150,10 @@ final class APIExchange: SecureConnectionUser {
         return ObjectQuery(type: path.type, namespace: path.namespace, labels: labels, fields: fields)
     }
 
-    private func read(_ path: ResourcePath, _ query: ObjectQuery) -> HTTPAnswer {
+    private func read(_ path: ResourcePath, _ query: ObjectQuery, _ page: ListPage) -> HTTPAnswer {
         let store = cluster.store
         guard !path.name.isEmpty else {
-            let objects = store.objects(query)
-            return .json(ObjectJSON.list(path.type, objects, resourceVersion: store.resourceVersion))
+            return page.of(store.objects(query), of: path.type, version: store.resourceVersion)
         }
         guard let object = store.object(path.type, named: path.name, in: path.namespace) else {
             return .notFound(path)

@@ -74,6 +74,17 @@ extension HTTPAnswer {
         )
     }
 
+    /// A page of a list that has changed since its first page.
+    static var pageTooOld: HTTPAnswer {
+        status(
+            410,
+            "Gone",
+            reason: "Expired",
+            message: "The provided continue parameter is too old to display a consistent list result.",
+            details: [:]
+        )
+    }
+
     private static func details(_ path: ResourcePath) -> JSON {
         var members: [(String, String)] = path.name.isEmpty ? [] : [("name", path.name)]
         if !path.type.group.isEmpty { members.append(("group", path.type.group)) }

@@ -32,10 +32,13 @@ enum ObjectJSON {
         )
     }
 
-    static func list(_ type: APIType, _ items: [APIObject], resourceVersion: Int) -> JSON {
-        [
+    /// - Parameter token: what leads to the next page; empty: nothing.
+    static func list(_ type: APIType, _ items: [APIObject], resourceVersion: Int, token: String = "") -> JSON
+    {
+        let version: [(String, String)] = [("resourceVersion", String(resourceVersion))]
+        return [
             "kind": .string(type.kind + "List"), "apiVersion": .string(type.groupVersion),
-            "metadata": ["resourceVersion": .string(String(resourceVersion))],
+            "metadata": .strings(version + (token.isEmpty ? [] : [("continue", token)])),
             "items": .array(items.map(\.json)),
         ]
     }

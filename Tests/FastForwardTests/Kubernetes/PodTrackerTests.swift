@@ -93,4 +93,25 @@ import Testing
         _ = tracker.listed(try list(pod("a")))
         #expect(tracker.failed(status: 403) == .pause)
     }
+
+    @Test func `a list is whole with the page that leads to no other`() throws {
+        func page(_ metadata: String, _ pods: String...) throws -> PodList {
+            let text = #"{"metadata":{\#(metadata)},"items":[\#(pods.joined(separator: ","))]}"#
+            return try APIObjects.decode(PodList.self, from: Array(text.utf8))
+        }
+        var pages = ObjectPages<Pod>()
+        #expect(pages.next == .list)
+        #expect(pages.add(try page(#""continue":"x","resourceVersion":"7""#, pod("a"))) == nil)
+        #expect(pages.next == .page(continuing: "x"))
+        #expect(pages.add(try page(#""continue":"y","resourceVersion":"7""#)) == nil)
+        #expect(pages.next == .page(continuing: "y"))
+        let whole = try #require(pages.add(try page(#""continue":"","resourceVersion":"7""#, pod("b"))))
+        #expect(whole.items.map(\.name) == ["a", "b"])
+        #expect(whole.metadata?.resourceVersion == "7")
+        let endless = try page(#""continue":"z""#, pod("a"))
+        pages = ObjectPages()
+        #expect((0..<1000).contains { _ in pages.add(endless) != nil })
+        let token = String(repeating: "x", count: 8193)
+        #expect(throws: APIObjectError.self) { try page(#""continue":"\#(token)""#) }
+    }
 }

@@ -89,13 +89,15 @@ import Testing
         let server = try ServerURL("https://h/k8s/clusters/c-1")
         let paths = [
             APIPath.pod("web-0", namespace: "default", at: server),
-            APIPath.pods(namespace: "a b", labelSelector: "app in (x,y)&z", at: server),
+            APIPath.pods(namespace: "a b", labelSelector: "app in (x,y)&z", .list, at: server),
+            APIPath.pods(namespace: "n", .page(continuing: "a+b="), at: server),
             APIPath.portForward(pod: "ü?#", namespace: "n", ports: [80, 81], at: server),
         ]
         #expect(
             paths.map(\.description) == [
                 "/k8s/clusters/c-1/api/v1/namespaces/default/pods/web-0",
-                "/k8s/clusters/c-1/api/v1/namespaces/a%20b/pods?labelSelector=app%20in%20%28x%2Cy%29%26z",
+                "/k8s/clusters/c-1/api/v1/namespaces/a%20b/pods?labelSelector=app%20in%20%28x%2Cy%29%26z&limit=250",
+                "/k8s/clusters/c-1/api/v1/namespaces/n/pods?limit=250&continue=a%2Bb%3D",
                 "/k8s/clusters/c-1/api/v1/namespaces/n/pods/%C3%BC%3F%23/portforward?ports=80&ports=81",
             ]
         )

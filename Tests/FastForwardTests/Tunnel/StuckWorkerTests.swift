@@ -183,7 +183,8 @@ import Testing
         }
     }
 
-    @Test func `what a stuck worker keeps from going on is reset, though all that it sent was taken`() throws {
+    @Test func `what a stuck worker keeps from going on is reset, though all that it sent was taken`() throws
+    {
         // Connections 0 and 5 share worker 3.
         for _ in 0..<6 { bench.open(port: 80) }
         try receive(server.reply(3), server.reply(23))

@@ -90,6 +90,7 @@ private func select(_ kind: TargetKind, _ body: [UInt8], _ texts: inout [String]
             namespace: selector.namespace,
             labelSelector: selector.labelSelector,
             fieldSelector: selector.fieldSelector,
+            .list,
             at: server
         )
     } catch {

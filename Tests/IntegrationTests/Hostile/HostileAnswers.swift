@@ -192,7 +192,7 @@ enum HostileAnswers {
             memoryBytesMax: listBytesMax,
             seconds: 10
         ) {
-            let numbers = String(repeating: "0,", count: Programs.scaled(32 << 20) - 64)
+            let numbers = String(repeating: "0,", count: Programs.scaled(12 << 20))
             try $0.wire.send(HostileServer.ok(#"{"x":[\#(numbers)0]}"#))
         },
         HostileRow("a list of no pods", .list, .nothing, seconds: 5) {
@@ -204,6 +204,19 @@ enum HostileAnswers {
         },
         HostileRow("a list that is too old", .list, .nothing, seconds: 5) {
             try $0.wire.send("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n")
+        },
+        HostileRow("a list whose pages never end", .list, .nothing, seconds: 10) {
+            try $0.wire.send(
+                HostileServer.ok(#"{"metadata":{"continue":"again"},"items":[\#(HostileServer.pod)]}"#)
+            )
+        },
+        HostileRow("a page that is too old, whenever it is asked for", .list, .nothing, seconds: 5) {
+            let isFirst = !($0.head?.target.contains("continue=") ?? false)
+            try $0.wire.send(
+                isFirst
+                    ? HostileServer.ok(#"{"metadata":{"continue":"again"},"items":[\#(HostileServer.pod)]}"#)
+                    : "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
+            )
         },
     ]
 }

@@ -73,6 +73,26 @@ extension Integration {
             }
         }
 
+        @Test func `a list that comes in pages is read to its end`() throws {
+            let kind = ClusterKind.miniCluster(.ideal)
+                .with("--page-max", "1", "--pod", "demo", "--pod", "second", "--pod", "third")
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try forward("svc/demo", port: ":7", ["--balance", "round-robin"], in: scenario)
+                for pod in ["second", "third"] {
+                    _ = try forward.process.errors.line(
+                        beginningWith: "forwarding to pod/\(pod) too",
+                        until: scenario.deadline
+                    )
+                }
+                try create("fourth", in: scenario)
+                _ = try forward.process.errors.line(
+                    beginningWith: "forwarding to pod/fourth too",
+                    until: scenario.deadline
+                )
+                try expectEcho(forward, 8, in: scenario)
+            }
+        }
+
         /// `publishNotReadyAddresses`: only the endpoint slices tell.
         @Test func `a service that leads to pods before they are ready is believed`() throws {
             let kind = ClusterKind.miniCluster(.ideal).with("--examples")
