@@ -17,6 +17,8 @@ ARCHIVES := .build/archives
 
 # What `make simulate` runs: one seed with all that happens, or so many.
 SEEDS ?= 200
+# How many of them run beside `make soak`.
+SOAK_SEEDS ?= 10000
 
 .PHONY: release demo check dependencies lint readme instructions build test peers format fuzz simulate soak faults sanitize reference bench bench-quick bench-micro profile install uninstall archive clean help
 # One build at a time: SwiftPM locks its directory, and a check has an order.
@@ -37,8 +39,8 @@ check: dependencies lint readme release instructions build peers test ## Everyth
 dependencies:
 	@scripts/install-dependencies build demo check
 
-soak: release ## Break servers, networks and pods under ffwd for MINUTES minutes; SEED=n repeats a run
-	@Tests/Soak/run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --out $(CURDIR)/Tests/Soak/results
+soak: release ## Break servers, networks and pods for MINUTES minutes, and simulate SOAK_SEEDS seeds; SEED=n repeats a run
+	@Tests/Soak/run --minutes $(MINUTES) --seeds $(SOAK_SEEDS) $(if $(SEED),--seed $(SEED)) --out $(CURDIR)/Tests/Soak/results
 
 faults: release ## Compare with kubectl, fault by fault: Tests/Soak/results/faults.md
 	@Tests/Soak/run --faults --out $(CURDIR)/Tests/Soak/results

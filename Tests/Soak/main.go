@@ -1,6 +1,7 @@
 // Command soak breaks servers, networks and pods under running ffwds, while clients compare every byte.
 //
 //	soak --minutes 10 [--seed N] [--only REGEX]    faults without end; README.md says what must not be
+//	soak --seeds 10000 [--simulate FILE]           simulated seeds beside them, or alone
 //	soak --faults                                  one fault after another beside kubectl, as a table
 //	soak --readme check|same|FILE                  README's table of a run
 package main
@@ -29,6 +30,9 @@ type options struct {
 	only, fault                string
 	faults                     bool
 	readme                     string
+	// seeds of the simulated forwarder run beside the faults; file gets them alone.
+	seeds int
+	file  string
 	// inside is the name of a pair of network namespaces, in whose near one this process runs.
 	inside string
 	// dir holds everything of the run.
@@ -51,6 +55,8 @@ func main() {
 	flag.StringVar(&o.fault, "fault", "", "only the faults of a soak whose names match this regular expression")
 	flag.BoolVar(&o.faults, "faults", false, "compare with kubectl, fault by fault")
 	flag.StringVar(&o.readme, "readme", "", "README's table: check, same, or of which file")
+	flag.IntVar(&o.seeds, "seeds", 0, "how many seeds of the simulated forwarder run beside the faults")
+	flag.StringVar(&o.file, "simulate", "", "only run the seeds, and put what came of them into this result file")
 	flag.StringVar(&o.inside, "inside", "", "for the program's own use")
 	flag.Parse()
 	if flag.NArg() != 0 {
@@ -95,12 +101,15 @@ func (o options) run() (int, error) {
 	if o.faults {
 		return 0, o.compare()
 	}
+	if o.file != "" {
+		return o.simulateInto(o.file)
+	}
 	return o.soak()
 }
 
 func (o options) program() programs {
 	return programs{
-		ffwd: filepath.Join(o.programs, "ffwd"), miniCluster: filepath.Join(o.programs, "minicluster"),
+		ffwd: filepath.Join(o.programs, "ffwd"), simulate: filepath.Join(o.programs, "simulate"), miniCluster: filepath.Join(o.programs, "minicluster"),
 		apiServer: filepath.Join(o.peers, "ffwd-apiserver"), pod: filepath.Join(o.peers, "ffwd-pod"), kubectl: o.kubectl,
 	}
 }
@@ -134,6 +143,19 @@ func (o options) soak() (int, error) {
 	var wait sync.WaitGroup
 	var mutex sync.Mutex
 	var failure error
+	if o.seeds > 0 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			simulation, err := o.simulate()
+			mutex.Lock()
+			defer mutex.Unlock()
+			if err != nil && failure == nil {
+				failure = err
+			}
+			r.Simulation = simulation
+		}()
+	}
 	for _, m := range makers {
 		if !o.wants(m.name) {
 			continue

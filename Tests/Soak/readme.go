@@ -29,6 +29,10 @@ func (r *results) readme(path string) string {
 		{"all forwards carry again after a fault, median / at most",
 			fmt.Sprintf("%.2f / %.1f s", quantile(s.heal, 0.5), quantile(s.heal, 1))},
 	}
+	if r.Simulation != nil {
+		rows = append(rows, [2]string{"seeds of the whole forwarder on a [simulated kernel](Tests/Simulation), how many failed",
+			fmt.Sprintf("%d, %d", r.Simulation.Seeds, r.Simulation.Failed)})
+	}
 	out.WriteString("| | |\n|---|---|\n")
 	for _, row := range rows {
 		fmt.Fprintf(&out, "| %s | %s |\n", row[0], row[1])

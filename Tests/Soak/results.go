@@ -27,6 +27,8 @@ type results struct {
 	// Skipped are parts that were left out, and why.
 	Skipped []string      `json:"skipped,omitempty"`
 	Worlds  []worldResult `json:"worlds"`
+	// Simulation is nil where no seeds were run.
+	Simulation *simulationResult `json:"simulation,omitempty"`
 }
 
 type worldResult struct {
@@ -93,7 +95,7 @@ func (r *results) violations() (list []string) {
 	for _, w := range r.Worlds {
 		list = append(list, w.Violations...)
 	}
-	return list
+	return append(list, r.Simulation.violations()...)
 }
 
 // sums are what all forwards of all worlds have seen.
@@ -150,20 +152,25 @@ func (r *results) base(dir string) string { return filepath.Join(dir, r.Date[:10
 
 // save writes a run as JSON and as Markdown.
 func (r *results) save(dir string) (string, error) {
-	path := r.base(dir) + ".json"
-	text, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return "", err
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
+	path := r.base(dir) + ".json"
+	return path, r.write(path)
+}
+
+// write writes a run as JSON to a file, and as Markdown beside it.
+func (r *results) write(path string) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
 	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
-		return "", err
+		return err
 	}
 	var page strings.Builder
 	r.report(&page)
-	return path, os.WriteFile(r.base(dir)+".md", []byte(page.String()), 0o644)
+	return os.WriteFile(strings.TrimSuffix(path, ".json")+".md", []byte(page.String()), 0o644)
 }
 
 func loadResults(path string) (*results, error) {
@@ -188,6 +195,9 @@ func (r *results) report(out io.Writer) {
 		s.forwards, s.endings.total(), gib(s.bytes), s.faults, s.kinds, s.endings.text(), s.unexplained)
 	fmt.Fprintf(out, "After a fault's end the slowest of the forwards to the server carried again within %.2f s (median), %.1f s at most.\n",
 		quantile(s.heal, 0.5), quantile(s.heal, 1))
+	if r.Simulation != nil {
+		fmt.Fprintf(out, "\n%s\n", r.Simulation.text())
+	}
 	if violations := r.violations(); len(violations) > 0 {
 		fmt.Fprintf(out, "\n## What must not be\n\n")
 		for _, violation := range violations {

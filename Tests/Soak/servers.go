@@ -15,7 +15,7 @@ import (
 
 // programs are where everything lies that a run starts.
 type programs struct {
-	ffwd, miniCluster, apiServer, pod, kubectl string
+	ffwd, simulate, miniCluster, apiServer, pod, kubectl string
 }
 
 // server is an API server with pods, which can be told to fail.

@@ -134,6 +134,8 @@ final class Client: Actor {
                 count = min(count, exchange.clientReceived + exchange.aheadBytes - position)
             }
             guard count > 0 else { return }
+            // What is not taken would be made in vain; without room the call says why.
+            count = min(count, max(1, sim_room(socket)))
             let chunk = UnsafeMutableRawBufferPointer(rebasing: world.scratch[..<count])
             exchange.toPod.fill(chunk, from: position)
             if position < Exchange.headerBytes {

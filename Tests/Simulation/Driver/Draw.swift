@@ -61,10 +61,17 @@ struct Stream {
     /// Fills the buffer with what stands at `position` and behind it.
     func fill(_ buffer: UnsafeMutableRawBufferPointer, from position: Int) {
         var word: UInt64 = 0
-        for index in 0..<buffer.count {
+        var index = 0
+        while index < buffer.count {
             let at = position + index
             if index == 0 || at & 7 == 0 { word = self.word(at >> 3) }
+            if at & 7 == 0, index + 8 <= buffer.count {
+                buffer.storeBytes(of: word.littleEndian, toByteOffset: index, as: UInt64.self)
+                index += 8
+                continue
+            }
             buffer[index] = UInt8(truncatingIfNeeded: word >> UInt64(8 * (at & 7)))
+            index += 1
         }
     }
 

@@ -226,7 +226,8 @@ final class PodConnection: Actor {
             }
         let allowance = exchange.allowance(atEnd: hasSeenEnd, isLate: sim_now() >= dueAt)
         while exchange.podSent < min(allowance, most) {
-            let count = min(min(allowance, most) - exchange.podSent, Self.chunkBytesMax)
+            var count = min(min(allowance, most) - exchange.podSent, Self.chunkBytesMax)
+            count = min(count, max(1, sim_room(socket)))
             let chunk = UnsafeMutableRawBufferPointer(rebasing: world.scratch[..<count])
             exchange.fromPod.fill(chunk, from: exchange.podSent)
             let taken = sim_send(socket, chunk.baseAddress, count)

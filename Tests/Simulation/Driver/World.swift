@@ -175,6 +175,7 @@ final class World {
         if let most = plan.connectionsMax, let count = forwarder?.connectionCount, count > most {
             violate("\(count) connections are open, \(most) are allowed")
         }
+        if let misuse = sim_misuse() { violate("libuv does not bear it: \(String(cString: misuse))") }
         if sim_emfile_count() > 0 { violate("clients were accepted only to be closed") }
     }
 

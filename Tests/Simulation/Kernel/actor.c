@@ -47,6 +47,8 @@ int sim_connected(int descriptor) {
     return 1;
 }
 
+size_t sim_room(int descriptor) { return socket_room(socket_of(descriptor)); }
+
 long sim_send(int descriptor, const void *bytes, size_t count) {
     return socket_send(socket_of(descriptor), bytes, count);
 }

@@ -1,7 +1,9 @@
 // The clock, the events to come, randomness, and the trace of what happened.
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel.h"
 
@@ -15,6 +17,11 @@ static size_t heap_count, heap_capacity;
 // Tokens that are due, as a ring.
 static uint64_t *tokens;
 static size_t token_first, token_count, token_capacity;
+static const char *misuse;
+// For what tells of the end of the program.
+static volatile sig_atomic_t is_running;
+static char last_words[64];
+static size_t last_words_count;
 
 void *checked(void *memory) {
     if (memory) return memory;
@@ -151,7 +158,33 @@ void sim_timer(uint64_t token, uint64_t at) {
 
 // MARK: A run
 
+static void crashed(int signal) {
+    if (is_running && write(STDOUT_FILENO, last_words, last_words_count) < 0) _exit(1);
+    raise(signal);
+}
+
+// Says which seed it was, where the library ends the program: its last words are not the seed's.
+static void tell_of_crashes(uint64_t seed) {
+    static const int signals[] = {SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
+    is_running = 0;
+    last_words_count = (size_t)snprintf(
+        last_words, sizeof last_words, "seed %llu: the program crashed\n", (unsigned long long)seed
+    );
+    is_running = 1;
+    struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_RESETHAND};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
+}
+
+void misused(const char *what) {
+    if (!misuse) misuse = what;
+}
+
+const char *sim_misuse(void) { return misuse; }
+
 void sim_begin(uint64_t seed, int verbosity) {
+    fflush(stdout);
+    tell_of_crashes(seed);
+    misuse = NULL;
     sim_verbosity = verbosity;
     // Not at 0: nothing of the library should depend on a clock that has just begun.
     now = 1000000;
@@ -168,6 +201,7 @@ void sim_begin(uint64_t seed, int verbosity) {
 
 void sim_end(void) {
     is_active = false;
+    is_running = 0;
     heap_count = 0;
     token_count = 0;
     tcp_end();

@@ -110,6 +110,8 @@ uint64_t random_below(uint64_t bound);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *checked(void *memory);
 uint64_t loops_next_timer(void);
+// What libuv does not bear: an assertion of its own would end the program.
+void misused(const char *what);
 
 // MARK: tcp.c
 
@@ -118,6 +120,7 @@ simulated_socket *socket_of(int descriptor);
 int socket_bind(simulated_socket *socket, uint32_t ip, uint16_t port);
 void socket_connect(simulated_socket *socket, uint32_t ip, uint16_t port);
 void socket_close(simulated_socket *socket);
+size_t socket_room(const simulated_socket *socket);
 long socket_send(simulated_socket *socket, const void *bytes, size_t count);
 long socket_receive(simulated_socket *socket, void *bytes, size_t count);
 int socket_shut(simulated_socket *socket);

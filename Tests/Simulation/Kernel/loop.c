@@ -104,6 +104,10 @@ void uv_walk(uv_loop_t *loop, uv_walk_cb callback, void *argument) {
 }
 
 void uv_close(uv_handle_t *handle, uv_close_cb callback) {
+    if (uv_is_closing(handle)) {
+        misused("a handle was closed twice");
+        return;
+    }
     handle->flags |= HANDLE_CLOSING;
     handle->close_cb = callback;
     switch (handle->type) {

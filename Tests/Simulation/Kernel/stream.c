@@ -218,6 +218,11 @@ static void read_stream(simulated_socket *socket) {
     for (int turn = 0; turn < TURNS_IN_A_ROW && socket->stream && stream->flags & HANDLE_READING; turn++) {
         uv_buf_t buffer = {.base = NULL, .len = 0};
         stream->alloc_cb((uv_handle_t *)stream, 65536, &buffer);
+        // libuv's `uv__read` reads from its descriptor next, and asserts that there is one.
+        if (!socket->stream || uv_is_closing((uv_handle_t *)stream)) {
+            misused("a stream was closed while it was asked where to read to");
+            return;
+        }
         if (!buffer.base || buffer.len == 0) {
             stream->read_cb(stream, UV_ENOBUFS, &buffer);
             return;

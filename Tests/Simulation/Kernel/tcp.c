@@ -276,6 +276,13 @@ static void pump(connection *link, int side) {
     }
 }
 
+size_t socket_room(const simulated_socket *socket) {
+    if (socket->state != SOCKET_OPEN) return 0;
+    const flow *way = &socket->link->flows[socket->side];
+    uint64_t used = way->written - way->acked, most = socket->link->link.send_buffer;
+    return used < most ? most - used : 0;
+}
+
 long socket_send(simulated_socket *socket, const void *bytes, size_t count) {
     socket->is_marked = socket->loop ? socket->is_marked : false;
     if (socket->error) {
@@ -287,9 +294,9 @@ long socket_send(simulated_socket *socket, const void *bytes, size_t count) {
     if (socket->state != SOCKET_OPEN) return -EPIPE;
     flow *way = &socket->link->flows[socket->side];
     if (way->has_end) return -EPIPE;
-    uint64_t used = way->written - way->acked;
-    if (used >= socket->link->link.send_buffer) return -EAGAIN;
-    if (count > socket->link->link.send_buffer - used) count = socket->link->link.send_buffer - used;
+    size_t room = socket_room(socket);
+    if (room == 0) return -EAGAIN;
+    if (count > room) count = room;
     uint64_t kept = way->written - way->read;
     if (kept + count > way->capacity) {
         size_t capacity = way->capacity ? way->capacity : 2048;

@@ -47,6 +47,8 @@ uint64_t sim_next_ready(void);
 // Lets the next event happen, if it is not later than `until`; 0: there was none.
 int sim_advance(uint64_t until);
 uint64_t sim_event_count(void);
+// What was done to libuv that it does not bear; NULL: nothing.
+const char *sim_misuse(void);
 
 // MARK: Loops
 
@@ -77,6 +79,8 @@ int sim_accept(int listener, uint64_t token);
 int sim_connect(uint32_t source, uint32_t ip, uint16_t port, uint64_t token);
 // 0: connecting; 1: connected; negative: the error.
 int sim_connected(int socket);
+// How many bytes sim_send takes at most; 0: it takes none, or has an error to tell.
+size_t sim_room(int socket);
 // How many bytes were taken, or an error.
 long sim_send(int socket, const void *bytes, size_t count);
 // How many bytes were read; 0: the end; or an error.
