@@ -20,6 +20,8 @@ struct Plan {
     var descriptors: Int?
     var namesServer = false
     var frameBytesMax: Int?
+    /// How many objects a page of a list has.
+    var pageMax: Int?
     var links: [sim_link] = []
     var faults: [Fault] = []
     var clientCount = 1
@@ -64,6 +66,8 @@ struct Plan {
         target = draw.weighted([(3, .pod), (4, .deployment), (3, .service)])
         podCount = target == .pod ? 1 : draw.number(1...5)
         if draw.chance(20) { frameBytesMax = draw.magnitude(1...32_768) }
+        // From the seed itself: what else a seed means stays as it is.
+        pageMax = [nil, nil, 1, 2][Int(seed / 2 % 4)]
     }
 
     private mutating func drawForwarder() {

@@ -206,6 +206,7 @@ final class World {
         options.runtime = plan.runtime
         options.podNames = (0..<plan.podCount).map { "demo-\($0)" }
         options.ways = [[.webSocket: .webSocket, .spdy: .spdy, .channels: .channels][plan.way] ?? .webSocket]
+        options.pageMax = plan.pageMax
         options.podHost = PodHost(
             start: { [unowned self] in pods.start($0) },
             stop: { [unowned self] in pods.stop(at: $0) }
