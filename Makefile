@@ -50,6 +50,7 @@ lint: ## Formatting and conventions, without building
 	@for script in .ci/run scripts/* Tests/Peers/build.sh Tests/Soak/build.sh Tests/Soak/run benchmarks/run benchmarks/instructions benchmarks/reference/build.sh; do \
 	    [ ! -f "$$script" ] || bash -n "$$script" || exit 1; \
 	done
+	@! command -v gofmt >/dev/null || { list=$$(gofmt -l Tests benchmarks) && [ -z "$$list" ]; } || { echo "not gofmt's format: $$list" >&2; exit 1; }
 
 instructions: ## Count the codecs' instructions, and compare with the record (RECORD=--record makes it anew)
 	@RELEASE_FLAGS='$(RELEASE_FLAGS)' benchmarks/instructions $(RECORD)

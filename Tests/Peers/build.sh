@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the foreign programs into OUTDIR, with Debian's Go libraries only: no module is fetched.
+# Builds the foreign programs into OUTDIR, with Debian's Go libraries and Tests/Go: no module is fetched.
 #   Tests/Peers/build.sh OUTDIR [apiserver|client|pod|record ...]
 set -eu
 
@@ -10,7 +10,8 @@ shift
 [ $# -ge 1 ] || set -- apiserver client pod record
 
 cd "$(dirname "$0")"
-export GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS=
+root=$(cd ../.. && pwd)
+export GO111MODULE=off "GOPATH=$root/Tests/Go:/usr/share/gocode" GOFLAGS=
 for program in "$@"; do
     go build -o "$out/ffwd-$program" "$program"/*.go
 done

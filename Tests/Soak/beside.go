@@ -83,9 +83,9 @@ var comparisons = []comparison{
 	plain("API server killed, started again after 1 s", peerOf("ideal"), "pod/demo",
 		func(t *trial) error { return t.server.restart(time.Second) }),
 	plain("API server stopped for 20 s", peerOf("ideal"), "pod/demo", func(t *trial) error {
-		t.server.signal(syscall.SIGSTOP)
+		t.server.Signal(syscall.SIGSTOP)
 		time.Sleep(20 * time.Second)
-		t.server.signal(syscall.SIGCONT)
+		t.server.Signal(syscall.SIGCONT)
 		return nil
 	}),
 	plain("the tunnel's TCP connection reset", peerOf("ideal"), "pod/demo",

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the soak into OUTDIR/ffwd-soak, with Go's own libraries only.
+# Builds the soak into OUTDIR/ffwd-soak, with Go's own libraries and Tests/Go.
 #   Tests/Soak/build.sh OUTDIR
 set -eu
 
@@ -7,4 +7,5 @@ set -eu
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
-GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' go build -o "$out/ffwd-soak" ./*.go
+root=$(cd ../.. && pwd)
+GO111MODULE=off GOPATH="$root/Tests/Go:/usr/share/gocode" GOFLAGS='' go build -o "$out/ffwd-soak" ./*.go

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"ffwd/traffic"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 	hangMax = 75 * time.Second
 	// sizeMax is the most that one connection carries in one direction.
 	sizeMax = 64 << 20
-	// pieceBytes is one write, and the room for one read.
+	// pieceBytes is one write.
 	pieceBytes = 64 << 10
 )
 
@@ -28,7 +29,7 @@ var pieces = sync.Pool{New: func() any { b := make([]byte, pieceBytes); return &
 type client struct {
 	*net.TCPConn
 	patience time.Duration
-	own      generator
+	own      traffic.Generator
 	random   *rand.Rand
 	tally    *tally
 	got      int64
@@ -41,8 +42,8 @@ func connect(port int, seed uint64, patience time.Duration, t *tally) (*client, 
 		return nil, err
 	}
 	return &client{
-		TCPConn: connection.(*net.TCPConn), patience: patience, own: generator(mix(seed)),
-		random: rand.New(rand.NewSource(int64(mix(seed + 1)))), tally: t,
+		TCPConn: connection.(*net.TCPConn), patience: patience, own: traffic.Generator(traffic.Mix(seed)),
+		random: rand.New(rand.NewSource(int64(traffic.Mix(seed + 1)))), tally: t,
 	}, nil
 }
 
@@ -66,15 +67,14 @@ func (c *client) send(from, to int64) error {
 	buffer := pieces.Get().(*[]byte)
 	defer pieces.Put(buffer)
 	for n := uint64(0); from < to; n++ {
-		unit := float64(c.own.word(n^1<<63)>>11) / (1 << 53)
-		size := int64(math.Exp2(unit * math.Log2(pieceBytes)))
+		size := int64(math.Exp2(c.own.Fraction(n^1<<63) * math.Log2(pieceBytes)))
 		if to-from > 1<<20 {
 			size = pieceBytes
 		}
 		if size > to-from {
 			size = to - from
 		}
-		c.own.fill((*buffer)[:size], from)
+		c.own.Fill((*buffer)[:size], from)
 		if _, err := c.Write((*buffer)[:size]); err != nil {
 			return fmt.Errorf("sending, after %d of %d bytes: %w", from, to, err)
 		}
@@ -85,48 +85,14 @@ func (c *client) send(from, to int64) error {
 
 // receive reads positions from to to, and compares each byte with what check expects there.
 func (c *client) receive(from, to int64, check func(received []byte, at int64) bool) error {
-	buffer := pieces.Get().(*[]byte)
-	defer pieces.Put(buffer)
-	for from < to {
-		room := *buffer
-		if left := to - from; left < int64(len(room)) {
-			room = room[:left]
-		}
-		n, err := c.Read(room)
-		if n > 0 && !check(room[:n], from) {
-			return fmt.Errorf("%w among bytes %d to %d", errWrong, from, from+int64(n))
-		}
-		from += int64(n)
-		if err == io.EOF && from < to {
-			return fmt.Errorf("%w: %d of %d bytes", errTruncated, from, to)
-		}
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("after %d of %d bytes: %w", from, to, err)
-		}
-	}
-	return nil
+	return traffic.Receive(c, from, to, check)
 }
 
 // isOwn compares with the bytes that this connection sends.
-func (c *client) isOwn(received []byte, at int64) bool {
-	expected := pieces.Get().(*[]byte)
-	defer pieces.Put(expected)
-	c.own.fill((*expected)[:len(received)], at)
-	return bytes.Equal(received, (*expected)[:len(received)])
-}
+func (c *client) isOwn(received []byte, at int64) bool { return c.own.IsOwn(received, at) }
 
 // expectEnd wants the clean end, and nothing before it.
-func (c *client) expectEnd() error {
-	var extra [1]byte
-	n, err := c.Read(extra[:])
-	switch {
-	case n > 0:
-		return fmt.Errorf("%w: more than was due", errWrong)
-	case err == io.EOF:
-		return nil
-	}
-	return fmt.Errorf("instead of the end: %w", err)
-}
+func (c *client) expectEnd() error { return traffic.ExpectEnd(c) }
 
 // exchange sends and receives at the same time; the first error counts, and ends both.
 //
@@ -227,7 +193,7 @@ func (c *client) echoAndEnd(size int64) error {
 
 // ask tells the source where to begin and how much to send.
 func (c *client) ask(size int64) (place int64, err error) {
-	place = c.random.Int63n(patternPeriodBytes)
+	place = c.random.Int63n(traffic.PatternPeriodBytes)
 	request := binary.BigEndian.AppendUint64(nil, uint64(place))
 	_, err = c.Write(binary.BigEndian.AppendUint64(request, uint64(size)))
 	return place, err
@@ -236,7 +202,7 @@ func (c *client) ask(size int64) (place int64, err error) {
 func (c *client) download(size int64) error {
 	place, err := c.ask(size)
 	if err == nil {
-		err = c.receive(place, place+size, isPattern)
+		err = c.receive(place, place+size, traffic.IsPattern)
 	}
 	if err != nil {
 		return err
@@ -252,11 +218,11 @@ func (c *client) slowDownload(size int64) error {
 		return err
 	}
 	middle := place + c.random.Int63n(size+1)
-	if err := c.receive(place, middle, isPattern); err != nil {
+	if err := c.receive(place, middle, traffic.IsPattern); err != nil {
 		return err
 	}
 	time.Sleep(time.Duration(c.random.Intn(3000)) * time.Millisecond)
-	if err := c.receive(middle, place+size, isPattern); err != nil {
+	if err := c.receive(middle, place+size, traffic.IsPattern); err != nil {
 		return err
 	}
 	return c.expectEnd()
@@ -274,7 +240,7 @@ func (c *client) upload(size int64) error {
 			return fmt.Errorf("instead of the count, after %d bytes of it: %w", n, err)
 		}
 		if counted := binary.BigEndian.Uint64(answer[:]); counted != uint64(size) {
-			return fmt.Errorf("%w: the pod counted %d of %d bytes", errWrong, counted, size)
+			return fmt.Errorf("%w: the pod counted %d of %d bytes", traffic.ErrWrong, counted, size)
 		}
 		return c.expectEnd()
 	})
@@ -306,7 +272,7 @@ func (c *client) greeting(size int64) error {
 			return fmt.Errorf("instead of the greeting: %w", err)
 		}
 		if i < len(first) && letter[0] != first[i] {
-			return fmt.Errorf("%w in the greeting", errWrong)
+			return fmt.Errorf("%w in the greeting", traffic.ErrWrong)
 		}
 		if letter[0] == '\n' {
 			return c.echo(size)
@@ -330,7 +296,7 @@ func (c *client) refusedPort(size int64) error {
 	sent := c.send(0, size)
 	err := c.expectEnd()
 	if err == nil && sent == nil {
-		return fmt.Errorf("%w: nobody listens, yet the end is clean", errTruncated)
+		return fmt.Errorf("%w: nobody listens, yet the end is clean", traffic.ErrCut)
 	}
 	if sent != nil && classify(sent) == reset {
 		return sent
@@ -340,13 +306,13 @@ func (c *client) refusedPort(size int64) error {
 
 // podReset reads what came before the pod's reset, which must not look like an end.
 func (c *client) podReset(int64) error {
-	if err := c.receive(0, 64<<10, isPattern); err != nil {
+	if err := c.receive(0, 64<<10, traffic.IsPattern); err != nil {
 		return err
 	}
 	if err := c.expectEnd(); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: the pod's reset arrived as an end", errTruncated)
+	return fmt.Errorf("%w: the pod's reset arrived as an end", traffic.ErrCut)
 }
 
 // abandon goes in the middle of a download, by a reset or not.
@@ -355,7 +321,7 @@ func (c *client) abandon(size int64) error {
 	if err != nil {
 		return err
 	}
-	if err := c.receive(place, place+c.random.Int63n(size/2+1), isPattern); err != nil {
+	if err := c.receive(place, place+c.random.Int63n(size/2+1), traffic.IsPattern); err != nil {
 		return err
 	}
 	if c.random.Intn(2) == 0 {
@@ -371,11 +337,11 @@ func (c *client) standStill(size int64) error {
 	if err != nil {
 		return err
 	}
-	if err := c.receive(place, place+1000, isPattern); err != nil {
+	if err := c.receive(place, place+1000, traffic.IsPattern); err != nil {
 		return err
 	}
 	time.Sleep(time.Duration(6000+c.random.Intn(2000)) * time.Millisecond)
-	if err := c.receive(place+1000, place+size, isPattern); err != nil {
+	if err := c.receive(place+1000, place+size, traffic.IsPattern); err != nil {
 		return err
 	}
 	return c.expectEnd()

@@ -49,9 +49,9 @@ var serverKilled = fault{name: "API server killed, started again", run: func(w *
 // serverStopped stops the API server: its kernel still acknowledges, its process does nothing.
 func serverStopped(name string, least, most int) fault {
 	return fault{name: name, run: func(w *world) error {
-		w.server.signal(syscall.SIGSTOP)
+		w.server.Signal(syscall.SIGSTOP)
 		time.Sleep(w.between(least, most))
-		w.server.signal(syscall.SIGCONT)
+		w.server.Signal(syscall.SIGCONT)
 		return nil
 	}, isLong: least > 5000}
 }
@@ -242,17 +242,17 @@ var faultsOfMiniCluster = []fault{
 // restartPod kills the process of a pod of the Go peer and starts it again at its address.
 func (w *world) restartPod() error {
 	pod := w.server.pods[w.random.Intn(len(w.server.pods))]
-	pod.signal(syscall.SIGKILL)
-	<-pod.done
+	pod.Signal(syscall.SIGKILL)
+	<-pod.Done()
 	time.Sleep(w.between(0, 2000))
 	return w.server.startPod(pod)
 }
 
 func (w *world) stopPeerPod() error {
 	pod := w.server.pods[w.random.Intn(len(w.server.pods))]
-	pod.signal(syscall.SIGSTOP)
+	pod.Signal(syscall.SIGSTOP)
 	time.Sleep(w.between(500, 4000))
-	pod.signal(syscall.SIGCONT)
+	pod.Signal(syscall.SIGCONT)
 	return nil
 }
 

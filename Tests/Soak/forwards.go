@@ -70,9 +70,9 @@ func startForward(s *server, p plan, command ...string) (*forward, error) {
 	if f.process, err = start(s.dir, arguments...); err != nil {
 		return nil, err
 	}
-	f.process.name = p.name
+	f.process.Name = p.name
 	for len(f.locals) < wanted {
-		text, err := f.line("Forwarding from 127.0.0.1:", startMax)
+		text, err := f.Line("Forwarding from 127.0.0.1:", startMax)
 		if err != nil {
 			f.end(syscall.SIGKILL)
 			return nil, err
@@ -108,17 +108,17 @@ var summaryLine = regexp.MustCompile(`summary: (\d+) connections accepted, (\d+)
 
 // summary asks it by SIGUSR1 what it has done.
 func (f *forward) summary() (line string, open int, err error) {
-	position := f.said.length()
-	f.signal(syscall.SIGUSR1)
+	position := f.Said.Length()
+	f.Signal(syscall.SIGUSR1)
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if found := summaryLine.FindStringSubmatch(f.said.since(position)); found != nil {
+		if found := summaryLine.FindStringSubmatch(f.Said.Since(position)); found != nil {
 			open, _ = strconv.Atoi(found[2])
-			text := f.said.since(position)
+			text := f.Said.Since(position)
 			text = text[strings.Index(text, "summary: "):]
 			return strings.SplitN(text, "\n", 2)[0], open, nil
 		}
-		if f.hasEnded() {
-			return "", 0, fmt.Errorf("it has ended (%s): %s", f.exit(), f.said.last())
+		if f.HasEnded() {
+			return "", 0, fmt.Errorf("it has ended (%s): %s", f.exit(), f.Said.Last())
 		}
 	}
 	return "", 0, fmt.Errorf("it does not answer SIGUSR1")

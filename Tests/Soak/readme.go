@@ -2,14 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
-)
 
-// The part of README.md that is made of a result file; the first line names the file.
-var readmePart = regexp.MustCompile(`(?s)<!-- soak of (\S+) -->\n.*?<!-- end of soak -->\n`)
+	"ffwd/page"
+)
 
 // readme makes README's part of a run.
 func (r *results) readme(path string) string {
@@ -43,35 +39,14 @@ func (r *results) readme(path string) string {
 
 // readmeStep rewrites README's part of a result file (`same`: of the one that it names), or only checks it (`check`).
 func (o options) readmeStep() error {
-	page := filepath.Join(o.root, "README.md")
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	found := readmePart.FindSubmatchIndex(text)
-	if found == nil {
-		return fmt.Errorf("README.md has no lines between <!-- soak of FILE --> and <!-- end of soak -->")
-	}
-	path := string(text[found[2]:found[3]])
-	if o.readme != "check" && o.readme != "same" {
-		full, err := filepath.Abs(o.readme)
-		if err != nil {
-			return err
-		}
-		if path, err = filepath.Rel(o.root, full); err != nil || strings.HasPrefix(path, "..") {
-			return fmt.Errorf("%s is no file of the project", o.readme)
-		}
-	}
-	r, err := loadResults(filepath.Join(o.root, path))
-	if err != nil {
-		return err
-	}
-	part := r.readme(path)
-	if o.readme == "check" {
-		if part != string(text[found[0]:found[1]]) {
-			return fmt.Errorf("README.md is not in step with %s: Tests/Soak/run --readme same", path)
-		}
-		return nil
-	}
-	return os.WriteFile(page, []byte(string(text[:found[0]])+part+string(text[found[1]:])), 0o644)
+	return page.Part{
+		Name: "soak", Command: "Tests/Soak/run --readme same",
+		Make: func(full, path string) (string, error) {
+			r, err := loadResults(full)
+			if err != nil {
+				return "", err
+			}
+			return r.readme(path), nil
+		},
+	}.Update(o.root, o.readme)
 }

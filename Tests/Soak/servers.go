@@ -86,7 +86,7 @@ func (s *server) startPod(pod *peerPod) (err error) {
 	if pod.process, err = start(s.dir, arguments...); err != nil {
 		return err
 	}
-	_, err = pod.line("ready ", startMax)
+	_, err = pod.Line("ready ", startMax)
 	return err
 }
 
@@ -99,19 +99,19 @@ func (s *server) start() (err error) {
 	if s.process, err = start(s.dir, arguments...); err != nil {
 		return err
 	}
-	ready, err := s.line("ready ", startMax)
+	ready, err := s.Line("ready ", startMax)
 	if err != nil {
 		return err
 	}
 	s.port, _ = strconv.Atoi(ready[strings.LastIndex(ready, ":")+1:])
-	s.admin, err = s.line("admin ", startMax)
+	s.admin, err = s.Line("admin ", startMax)
 	return err
 }
 
 // restart kills the server and starts it again after a while.
 func (s *server) restart(after time.Duration) error {
-	s.signal(syscall.SIGKILL)
-	<-s.done
+	s.Signal(syscall.SIGKILL)
+	<-s.Done()
 	time.Sleep(after)
 	// The pods of MiniCluster go with it, and their addresses are free only then; the port may take a moment.
 	var err error

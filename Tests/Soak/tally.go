@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"ffwd/traffic"
 )
 
 // The ways in which a connection can end, as its client sees them.
@@ -25,9 +27,7 @@ const (
 )
 
 var (
-	errTruncated = errors.New("a clean end too early")
-	errWrong     = errors.New("wrong bytes")
-	errLeft      = errors.New("the client went")
+	errLeft = errors.New("the client went")
 )
 
 // classify names the ending behind an error.
@@ -37,9 +37,9 @@ func classify(err error) string {
 		return complete
 	case errors.Is(err, errLeft):
 		return left
-	case errors.Is(err, errWrong):
+	case errors.Is(err, traffic.ErrWrong):
 		return wrong
-	case errors.Is(err, errTruncated), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, traffic.ErrCut), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return truncated
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return reset

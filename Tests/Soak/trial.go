@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"ffwd/traffic"
 )
 
 const (
@@ -112,7 +114,7 @@ func (t *trial) bystanders(downloads, idlers int) {
 			const pieces = 50
 			for piece := int64(0); piece < pieces; piece++ {
 				from, to := place+downloadBytes*piece/pieces, place+downloadBytes*(piece+1)/pieces
-				if err := c.receive(from, to, isPattern); err != nil {
+				if err := c.receive(from, to, traffic.IsPattern); err != nil {
 					return err
 				}
 				if piece == 0 {
@@ -137,7 +139,7 @@ func (t *trial) bystanders(downloads, idlers int) {
 		})
 	}
 	t.began.Wait()
-	t.heard = t.forward.said.length()
+	t.heard = t.forward.Said.Length()
 }
 
 // afterwards lets the bystanders go on, then tries new connections.
@@ -163,7 +165,7 @@ func (t *trial) conclude() seen {
 	time.Sleep(500 * time.Millisecond)
 	t.seen.Exit = t.forward.exit()
 	kinds := map[string]bool{}
-	for _, line := range strings.Split(t.forward.said.since(t.heard), "\n") {
+	for _, line := range strings.Split(t.forward.Said.Since(t.heard), "\n") {
 		line = klogHead.ReplaceAllString(strings.TrimSpace(line), "")
 		if kind := numbers.ReplaceAllString(line, ""); line != "" && !kinds[kind] {
 			kinds[kind] = true

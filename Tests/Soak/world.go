@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"ffwd/traffic"
 )
 
 // healMax is how long a forward may take until it carries again after a fault: the silence after which the network counts
@@ -62,7 +64,7 @@ func short(faults []fault) (list []fault) {
 
 func newWorld(name string, seed uint64, s *server, plans []plan, faults []fault, command []string, say func(string, ...any)) *world {
 	w := &world{
-		name: name, seed: seed, random: rand.New(rand.NewSource(int64(mix(seed)))), server: s,
+		name: name, seed: seed, random: rand.New(rand.NewSource(int64(traffic.Mix(seed)))), server: s,
 		plans: plans, faults: faults, say: say, command: command,
 	}
 	w.current.Store("")
@@ -105,7 +107,7 @@ func (w *world) run(until time.Time) error {
 	return err
 }
 
-func (w *world) nextSeed() uint64 { return mix(w.seed) + w.seeds.Add(1) }
+func (w *world) nextSeed() uint64 { return traffic.Mix(w.seed) + w.seeds.Add(1) }
 
 // breakAndHeal does one fault after another.
 func (w *world) breakAndHeal(until time.Time) error {
@@ -155,7 +157,7 @@ func (w *world) heal() (slowest time.Duration, who string, isHealed bool) {
 			defer wait.Done()
 			for {
 				left := healMax - time.Since(begun)
-				if f.hasEnded() {
+				if f.HasEnded() {
 					return // which is told in the end
 				}
 				if left <= 0 {
@@ -201,7 +203,7 @@ func (w *world) load(f *forward) {
 		random := rand.New(rand.NewSource(int64(w.nextSeed())))
 		go func() {
 			defer w.clients.Done()
-			for !w.ending.Load() && !f.hasEnded() {
+			for !w.ending.Load() && !f.HasEnded() {
 				b := drawn[random.Intn(len(drawn))]
 				w.one(f, b, drawSize(random, b.sizeMost))
 				time.Sleep(time.Duration(random.Intn(300)) * time.Millisecond)
@@ -212,7 +214,7 @@ func (w *world) load(f *forward) {
 
 // one runs a behaviour on one connection and writes down what it comes to.
 func (w *world) one(f *forward, b behaviour, size int64) {
-	if f.hasEnded() {
+	if f.HasEnded() {
 		return // which is told in the end
 	}
 	epoch := w.epoch.Load()
@@ -261,11 +263,11 @@ func (w *world) finish() {
 // inspect says what a forward has done, and what of it must not be.
 func (w *world) inspect(f *forward) forwardResult {
 	r := forwardResult{
-		Name: f.plan.name, Command: f.command.Args[1:], MemoryBoundMiB: f.memoryBoundMiB(), DescriptorsBase: f.base,
+		Name: f.plan.name, Command: f.Command.Args[1:], MemoryBoundMiB: f.memoryBoundMiB(), DescriptorsBase: f.base,
 	}
 	f.tally.snapshot(&r)
-	if f.hasEnded() {
-		w.violate("%s has ended with %s: %s", f.plan.name, f.exit(), f.said.last())
+	if f.HasEnded() {
+		w.violate("%s has ended with %s: %s", f.plan.name, f.exit(), f.Said.Last())
 		r.Exit = f.exit()
 		return r
 	}
@@ -288,7 +290,7 @@ func (w *world) inspect(f *forward) forwardResult {
 		w.violate("%s: %d connections were reset without a fault", f.plan.name, r.Unexplained)
 	}
 	if r.Exit = f.end(syscall.SIGINT); r.Exit != "0" {
-		w.violate("%s ends on SIGINT with %s: %s", f.plan.name, r.Exit, f.said.last())
+		w.violate("%s ends on SIGINT with %s: %s", f.plan.name, r.Exit, f.Said.Last())
 	}
 	return r
 }

@@ -109,7 +109,7 @@ func (b *bench) open(name string) (*place, error) {
 		if p.pod, err = start(filepath.Join(b.peers, "ffwd-pod"), "--address", address); err != nil {
 			return nil, err
 		}
-		if _, err = p.pod.line("ready ", startMax); err != nil {
+		if _, err = p.pod.Line("ready ", startMax); err != nil {
 			return nil, err
 		}
 	}
@@ -120,10 +120,10 @@ func (p *place) start(server []string) (err error) {
 	if p.cluster, err = start(server[0], server[1:]...); err != nil {
 		return err
 	}
-	if _, err = p.cluster.line("ready ", startMax); err != nil {
+	if _, err = p.cluster.Line("ready ", startMax); err != nil {
 		return err
 	}
-	p.admin, err = p.cluster.line("admin ", startMax)
+	p.admin, err = p.cluster.Line("admin ", startMax)
 	return err
 }
 
@@ -149,9 +149,9 @@ func (b *bench) forward(s subject, remotes ...int) (*forward, error) {
 	}
 	f := &forward{process: p, ports: map[int]int{}}
 	for range remotes {
-		text, err := p.line("Forwarding from 127.0.0.1:", startMax)
+		text, err := p.Line("Forwarding from 127.0.0.1:", startMax)
 		if f.startup == 0 {
-			f.startup = time.Since(p.begun)
+			f.startup = time.Since(p.Begun)
 		}
 		var local, remote int
 		if err == nil {

@@ -85,7 +85,7 @@ func apart(stalled, trips int, how standstill, early bool) procedure {
 			beside, err = echo()
 		}
 		if others != nil {
-			defer others.command.Process.Kill()
+			defer others.Command.Process.Kill()
 		}
 		if err != nil {
 			return nil, err
@@ -157,7 +157,7 @@ func farBusy(stalled, total int) procedure {
 			if err != nil {
 				return nil, err
 			}
-			defer others.command.Process.Kill()
+			defer others.Command.Process.Kill()
 			time.Sleep(time.Second)
 		}
 		report, err := b.try(standMax/2, "counted-sink", f.port, "--connections", busy, "--bytes", total/busy, "--chunk", 32*kibibyte)

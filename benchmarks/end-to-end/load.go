@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"ffwd/child"
 )
 
 // loadMax is the longest that one run of the load generator may take.
@@ -86,7 +88,7 @@ func parseReport(output []byte) (*loadReport, error) {
 
 // report waits for a run of the load generator to end by itself, whatever came of it.
 func (p *process) report() (*loadReport, error) {
-	line, err := p.line("{", loadMax)
+	line, err := p.Line("{", loadMax)
 	if err != nil {
 		return nil, err
 	}
@@ -101,19 +103,17 @@ type held struct {
 
 // hold opens connections and returns when as many as wanted are open at the same time and have carried a byte.
 func (b *bench) hold(port, connections int) (*held, error) {
-	client := &process{
-		name:    "the load generator",
-		command: exec.Command(b.client, loadArguments("hold", port, "--connections", connections)...),
-	}
-	stdin, err := client.command.StdinPipe()
+	command := exec.Command(b.client, loadArguments("hold", port, "--connections", connections)...)
+	stdin, err := command.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := client.start(); err != nil {
+	client, err := child.Run(command)
+	if err != nil {
 		return nil, err
 	}
-	program := &held{client, stdin}
-	text, err := program.line("held ", loadMax+5*time.Second)
+	program := &held{&process{client}, stdin}
+	text, err := program.Line("held ", loadMax+5*time.Second)
 	if err == nil && text != strconv.Itoa(connections) {
 		err = fmt.Errorf("%s of %d connections were carried", text, connections)
 	}

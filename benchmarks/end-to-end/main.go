@@ -177,8 +177,8 @@ func (o options) measure(b *bench, only *regexp.Regexp) error {
 	r.Seconds = time.Since(begun).Seconds()
 	r.Machine.LoadAtTheEnd = loadAverage()
 	for name, p := range b.places {
-		if p.cluster.hasEnded() {
-			return fmt.Errorf("the cluster %s has ended: %s", name, p.cluster.errors.text())
+		if p.cluster.HasEnded() {
+			return fmt.Errorf("the cluster %s has ended: %s", name, p.cluster.Said.Last())
 		}
 	}
 	r.Figures = r.summary()

@@ -137,11 +137,11 @@ func duringDownload(inner func(*bench, *forward) (values, error)) procedure {
 		if err != nil {
 			return nil, err
 		}
-		defer download.command.Process.Kill()
+		defer download.Command.Process.Kill()
 		time.Sleep(settleSpan)
 		taken, err := inner(b, f)
-		if err == nil && download.hasEnded() {
-			err = fmt.Errorf("the download beside has ended: %s", download.errors.text())
+		if err == nil && download.HasEnded() {
+			err = fmt.Errorf("the download beside has ended: %s", download.Said.Last())
 		}
 		return taken, err
 	})
@@ -336,7 +336,7 @@ func share(inner procedure) procedure {
 	return func(b *bench, s subject) (values, error) {
 		recorder := &recorder{data: filepath.Join(b.dir, "share.perf")}
 		var failed error
-		b.forwards = func(f *forward) { failed = recorder.start("-p", strconv.Itoa(f.pid())) }
+		b.forwards = func(f *forward) { failed = recorder.start("-p", strconv.Itoa(f.PID())) }
 		defer func() { b.forwards = nil }()
 		_, err := inner(b, s)
 		if failed != nil {

@@ -36,8 +36,8 @@ func (r *recorder) start(what ...string) (err error) {
 	}
 	// It writes the head of its file when it has attached itself.
 	for waited := time.Duration(0); fileMiB(r.data) == 0; waited += settleSpan / 10 {
-		if waited > startMax || r.hasEnded() {
-			return fmt.Errorf("perf does not record: %s", r.errors.text())
+		if waited > startMax || r.HasEnded() {
+			return fmt.Errorf("perf does not record: %s", r.Said.Last())
 		}
 		time.Sleep(settleSpan / 10)
 	}
@@ -46,8 +46,8 @@ func (r *recorder) start(what ...string) (err error) {
 }
 
 func (r *recorder) stop() {
-	r.command.Process.Signal(os.Interrupt)
-	<-r.done
+	r.Command.Process.Signal(os.Interrupt)
+	<-r.Done()
 }
 
 // shares are per cent by the keys of `perf report --sort`; the addresses of a library without symbols count as one.
@@ -99,7 +99,7 @@ func (b *bench) profileOne(s subject, title, command string, port int) error {
 		return err
 	}
 	recorder := &recorder{data: filepath.Join(b.dir, title+".perf")}
-	if err := recorder.start("-p", strconv.Itoa(f.pid())); err != nil {
+	if err := recorder.start("-p", strconv.Itoa(f.PID())); err != nil {
 		return err
 	}
 	defer recorder.process.end()

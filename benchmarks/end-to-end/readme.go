@@ -2,14 +2,11 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
-)
 
-// The part of README.md that is made of a result file; the first line names the file.
-var readmePart = regexp.MustCompile(`(?s)<!-- benchmarks of (\S+) -->\n.*?<!-- end of benchmarks -->\n`)
+	"ffwd/page"
+)
 
 // readmeLine is a row of README's table: figures of one kind, side by side.
 type readmeLine struct {
@@ -93,35 +90,14 @@ func (r *results) readme(path string) string {
 
 // readme rewrites README's part of a result file, or only says whether it is in step with the file that it names.
 func (o options) readme() error {
-	page := filepath.Join(o.root, "README.md")
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	found := readmePart.FindSubmatchIndex(text)
-	if found == nil {
-		return fmt.Errorf("README.md has no lines between <!-- benchmarks of FILE --> and <!-- end of benchmarks -->")
-	}
-	path := string(text[found[2]:found[3]])
-	if o.readmeOf != "check" && o.readmeOf != "same" {
-		full, err := filepath.Abs(o.readmeOf)
-		if err != nil {
-			return err
-		}
-		if path, err = filepath.Rel(o.root, full); err != nil || strings.HasPrefix(path, "..") {
-			return fmt.Errorf("%s is no file of the project", o.readmeOf)
-		}
-	}
-	r, err := load(filepath.Join(o.root, path))
-	if err != nil {
-		return err
-	}
-	part := r.readme(path)
-	if o.readmeOf == "check" {
-		if part != string(text[found[0]:found[1]]) {
-			return fmt.Errorf("README.md is not in step with %s: benchmarks/run --readme same", path)
-		}
-		return nil
-	}
-	return os.WriteFile(page, []byte(string(text[:found[0]])+part+string(text[found[1]:])), 0o644)
+	return page.Part{
+		Name: "benchmarks", Command: "benchmarks/run --readme same",
+		Make: func(full, path string) (string, error) {
+			r, err := load(full)
+			if err != nil {
+				return "", err
+			}
+			return r.readme(path), nil
+		},
+	}.Update(o.root, o.readmeOf)
 }

@@ -8,16 +8,12 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"ffwd/traffic"
 )
 
-// readBytesMax is one read's buffer: with a thousand connections, larger ones fall out of the caches.
-const readBytesMax = 64 << 10
-
-// Buffers are kept over connections, for there are thousands.
-var (
-	readBuffers  = sync.Pool{New: func() any { b := make([]byte, readBytesMax); return &b }}
-	writeBuffers = sync.Pool{New: func() any { b := make([]byte, chunkBytesMax); return &b }}
-)
+// writeBuffers are kept over connections, for there are thousands.
+var writeBuffers = sync.Pool{New: func() any { b := make([]byte, chunkBytesMax); return &b }}
 
 // send writes the connection's own bytes from position from to position to, in chunks.
 func (s *session) send(from, to int64) error {
@@ -30,12 +26,12 @@ func (s *session) send(from, to int64) error {
 	for n := uint64(0); from < to; n++ {
 		size := int64(fixed)
 		if size == 0 {
-			size = int64(s.bytes.chunkSize(n))
+			size = int64(chunkSize(s.bytes, n))
 		}
 		if size > to-from {
 			size = to - from
 		}
-		s.bytes.fill((*buffer)[:size], from)
+		s.bytes.Fill((*buffer)[:size], from)
 		if _, err := s.Write((*buffer)[:size]); err != nil {
 			return err
 		}
@@ -51,7 +47,7 @@ func (s *session) sendBytewise(buffer []byte, from, to int64) error {
 		if left := to - from; left < int64(len(batch)) {
 			batch = batch[:left]
 		}
-		s.bytes.fill(batch, from)
+		s.bytes.Fill(batch, from)
 		for i := range batch {
 			if _, err := s.Write(batch[i : i+1]); err != nil {
 				return err
@@ -64,48 +60,14 @@ func (s *session) sendBytewise(buffer []byte, from, to int64) error {
 
 // receive reads positions from to to, and compares each byte with what check expects there.
 func (s *session) receive(from, to int64, check func(received []byte, at int64) bool) error {
-	buffer := readBuffers.Get().(*[]byte)
-	defer readBuffers.Put(buffer)
-	for from < to {
-		room := *buffer
-		if left := to - from; left < int64(len(room)) {
-			room = room[:left]
-		}
-		n, err := s.Read(room)
-		if n > 0 && !check(room[:n], from) {
-			return fmt.Errorf("%w among bytes %d to %d", errWrong, from, from+int64(n))
-		}
-		from += int64(n)
-		if err == io.EOF && from < to {
-			return fmt.Errorf("%w: %d of %d bytes", errCut, from, to)
-		}
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("after %d of %d bytes: %w", from, to, err)
-		}
-	}
-	return nil
+	return traffic.Receive(s, from, to, check)
 }
 
 // isOwn compares with the bytes that this connection sends.
-func (s *session) isOwn(received []byte, at int64) bool {
-	expected := writeBuffers.Get().(*[]byte)
-	defer writeBuffers.Put(expected)
-	s.bytes.fill((*expected)[:len(received)], at)
-	return bytes.Equal(received, (*expected)[:len(received)])
-}
+func (s *session) isOwn(received []byte, at int64) bool { return s.bytes.IsOwn(received, at) }
 
 // expectEnd wants the clean end, and nothing before it.
-func (s *session) expectEnd() error {
-	var extra [1]byte
-	n, err := s.Read(extra[:])
-	switch {
-	case n > 0:
-		return fmt.Errorf("%w: more than was due", errWrong)
-	case err == io.EOF:
-		return nil
-	}
-	return fmt.Errorf("instead of the end: %w", err)
-}
+func (s *session) expectEnd() error { return traffic.ExpectEnd(s) }
 
 func (s *session) sendCount(count int64) error {
 	var bytes [8]byte
@@ -120,7 +82,7 @@ func (s *session) expectCount(count int64) error {
 		return fmt.Errorf("instead of the count: %w", err)
 	}
 	if got := binary.BigEndian.Uint64(answer[:]); got != uint64(count) {
-		return fmt.Errorf("%w: the pod counted %d of %d bytes", errWrong, got, count)
+		return fmt.Errorf("%w: the pod counted %d of %d bytes", traffic.ErrWrong, got, count)
 	}
 	return nil
 }
@@ -167,7 +129,7 @@ func source(s *session) error {
 			return err
 		}
 	}
-	if err := s.receive(0, s.load.bytes, isPattern); err != nil {
+	if err := s.receive(0, s.load.bytes, traffic.IsPattern); err != nil {
 		return err
 	}
 	s.load.sample("lastByte", time.Since(s.opened))
@@ -213,13 +175,13 @@ func halfClose(s *session) error {
 }
 
 func podReset(s *session) error {
-	if err := s.receive(0, 64<<10, isPattern); err != nil {
+	if err := s.receive(0, 64<<10, traffic.IsPattern); err != nil {
 		return err
 	}
 	if err := s.expectEnd(); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: the pod's reset arrived as an end", errCut)
+	return fmt.Errorf("%w: the pod's reset arrived as an end", traffic.ErrCut)
 }
 
 func podHalfClose(s *session) error {
@@ -237,8 +199,8 @@ func podHalfClose(s *session) error {
 }
 
 func stallPod(s *session) error {
-	buffer := make([]byte, readBytesMax)
-	s.bytes.fill(buffer, 0)
+	buffer := make([]byte, traffic.ReadBytesMax)
+	s.bytes.Fill(buffer, 0)
 	for sent := int64(0); sent < s.load.bytes; {
 		patience := time.Now().Add(s.load.hold)
 		if patience.Before(s.load.deadline) {
@@ -292,7 +254,7 @@ func refusedPort(s *session) error {
 	if sent != nil {
 		return sent
 	}
-	return fmt.Errorf("%w: nobody listens, yet the end is clean", errCut)
+	return fmt.Errorf("%w: nobody listens, yet the end is clean", traffic.ErrCut)
 }
 
 func stallReader(s *session) error {
@@ -302,7 +264,7 @@ func stallReader(s *session) error {
 	// They all stop at the same time: who stopped earlier would hold up those that have had nothing yet.
 	read := int64(0)
 	for piece := s.load.read; piece > 0 && read+piece <= s.load.bytes; {
-		if err := s.receive(read, read+piece, isPattern); err != nil {
+		if err := s.receive(read, read+piece, traffic.IsPattern); err != nil {
 			return err
 		}
 		if read == 0 {
@@ -314,7 +276,7 @@ func stallReader(s *session) error {
 		}
 	}
 	time.Sleep(s.load.hold)
-	if err := s.receive(read, s.load.bytes, isPattern); err != nil {
+	if err := s.receive(read, s.load.bytes, traffic.IsPattern); err != nil {
 		return err
 	}
 	return s.expectEnd()
@@ -338,7 +300,7 @@ func abandon(s *session) error {
 	if read < 0 {
 		read = s.load.bytes / 2
 	}
-	if err := s.receive(0, read, isPattern); err != nil {
+	if err := s.receive(0, read, traffic.IsPattern); err != nil {
 		return err
 	}
 	if s.load.how == "rst" {

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"ffwd/traffic"
 )
 
 // options are all flags of all commands; each command reads those that it names in README.md.
@@ -193,7 +195,7 @@ type session struct {
 	*net.TCPConn
 	load   *load
 	number int
-	bytes  generator
+	bytes  traffic.Generator
 	opened time.Time
 	gotOne bool
 }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"ffwd/traffic"
 )
 
 // Endings are the ways in which a connection can end, as its client sees them.
@@ -27,8 +29,6 @@ const (
 var endings = []string{complete, cut, reset, timeout, wrong, refused, blocked, failed}
 
 var (
-	errCut     = errors.New("a clean end too early")
-	errWrong   = errors.New("wrong bytes")
 	errBlocked = errors.New("the far side takes nothing more")
 )
 
@@ -37,9 +37,9 @@ func classify(err error) string {
 	switch {
 	case err == nil:
 		return complete
-	case errors.Is(err, errCut), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, traffic.ErrCut), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return cut
-	case errors.Is(err, errWrong):
+	case errors.Is(err, traffic.ErrWrong):
 		return wrong
 	case errors.Is(err, errBlocked):
 		return blocked

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"ffwd/traffic"
 )
 
 // sequential opens each connection when one before it has ended.
@@ -115,12 +117,12 @@ func (l *load) inBackground(wait *sync.WaitGroup, run func(*session, error) erro
 
 // roundTrip sends so many of the connection's bytes at once and reads them back.
 func (s *session) roundTrip(at, count int64) error {
-	if count > readBytesMax {
+	if count > traffic.ReadBytesMax {
 		return s.exchange(func() error { return s.send(at, at+count) },
 			func() error { return s.receive(at, at+count, s.isOwn) })
 	}
 	buffer := writeBuffers.Get().(*[]byte)
-	s.bytes.fill((*buffer)[:count], at)
+	s.bytes.Fill((*buffer)[:count], at)
 	_, err := s.Write((*buffer)[:count])
 	writeBuffers.Put(buffer)
 	if err != nil {

@@ -18,22 +18,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"ffwd/traffic"
 )
-
-// patternPeriodBytes is where the source's pattern begins again.
-const patternPeriodBytes = 256 << 10
-
-// pattern holds one period of what the source port sends, twice, so that any offset has a full period behind it.
-var pattern = makePattern()
-
-func makePattern() []byte {
-	bytes := make([]byte, 2*patternPeriodBytes)
-	for i := range bytes {
-		at := i % patternPeriodBytes
-		bytes[i] = byte(7*at + at>>8)
-	}
-	return bytes
-}
 
 func main() {
 	address := flag.String("address", "127.0.0.1", "address to listen on")
@@ -160,18 +147,18 @@ func placedSource(connection *net.TCPConn) {
 	if err != nil {
 		return
 	}
-	writePattern(connection, place%patternPeriodBytes, count)
+	writePattern(connection, place%traffic.PatternPeriodBytes, count)
 }
 
 // writePattern writes count bytes of the endless pattern, from a place in it on.
 func writePattern(destination io.Writer, place, count uint64) {
 	for sent := uint64(0); sent < count; {
 		n := count - sent
-		if n > patternPeriodBytes {
-			n = patternPeriodBytes
+		if n > traffic.PatternPeriodBytes {
+			n = traffic.PatternPeriodBytes
 		}
-		at := (place + sent) % patternPeriodBytes
-		if _, err := destination.Write(pattern[at : at+n]); err != nil {
+		at := (place + sent) % traffic.PatternPeriodBytes
+		if _, err := destination.Write(traffic.Pattern[at : at+n]); err != nil {
 			return
 		}
 		sent += n
@@ -243,7 +230,7 @@ func echoAtEnd(connection *net.TCPConn) {
 }
 
 func resetAfterData(connection *net.TCPConn) {
-	connection.Write(pattern[:64<<10])
+	connection.Write(traffic.Pattern[:64<<10])
 	// The bytes have to reach the other side before the reset, which would discard them.
 	time.Sleep(100 * time.Millisecond)
 	connection.SetLinger(0)
