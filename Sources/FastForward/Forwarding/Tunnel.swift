@@ -104,8 +104,8 @@ package final class Tunnel: Carrier, TurnWork {
         guard candidate.standing == .open else { return candidate }
         candidate.isHeldUp = isHeldUp || holdingCount > 0 || isDoubted
         candidate.load = core.load
+        candidate.isSuspect = core.isWhollySuspect(at: loop.now)
         if candidate.load > 0 {
-            candidate.isSuspect = core.isWhollySuspect
             candidate.port = lastPort
             candidate.loadedSince = loadedSince
         }

@@ -8,7 +8,8 @@
 /// Once the most tunnels are there, the least loaded that nobody holds up is taken.
 ///
 /// What a port that refuses leaves in the server's way (`WorkerWindow`) harms connections to that port only: a tunnel
-/// carries connections to one port of the pod as long as there are enough tunnels.
+/// carries connections to one port of the pod as long as there are enough tunnels. One in which every worker may be in
+/// the way is none of the bounds' tunnels until it is known to be well, up to ``suspectsMax`` of them.
 package struct TunnelChoice: Equatable {
     /// For how long tunnels take connections of the same generation.
     package static let generationSpan = TimeSpan.seconds(1)
@@ -17,6 +18,8 @@ package struct TunnelChoice: Equatable {
     /// How many connections on each of its tunnels make a generation wider: a far server answers for about 150 frames
     /// of a tunnel at a time.
     package static let connectionsPerTunnel = 64
+    /// How many tunnels may be suspect without counting.
+    package static let suspectsMax = 4
     /// How long a tunnel that is not needed stays.
     package static let idleSpan = TimeSpan.seconds(30)
 
@@ -53,7 +56,8 @@ package struct TunnelChoice: Equatable {
         package var standing: Standing
         /// Whether a client that does not read holds it up.
         package var isHeldUp = false
-        /// Whether connections that failed may have left something in everybody's way.
+        /// Whether connections that failed may have left something in everybody's way: it does not count until that is
+        /// known.
         package var isSuspect = false
         /// Connections on it, those among them that the server only has to end.
         package var load = 0
@@ -102,8 +106,15 @@ package struct TunnelChoice: Equatable {
         var elder = Best()
         var stranger = Best()
         var heldUp = Best()
+        var suspect = Best()
+        var suspectCount = 0
         for (index, candidate) in candidates.enumerated() {
             guard candidate.standing != .retiring else { continue }
+            guard !candidate.isSuspect else {
+                suspect.consider(index, candidate.load)
+                suspectCount += 1
+                continue
+            }
             usableCount += 1
             guard candidate.standing == .open else {
                 isOpening = true
@@ -119,7 +130,7 @@ package struct TunnelChoice: Equatable {
                 continue
             }
             stranger.consider(index, candidate.load)
-            guard candidate.port == port, !candidate.isSuspect else { continue }
+            guard candidate.port == port else { continue }
             elder.consider(index, candidate.load)
             if let since = candidate.loadedSince, now - since < Self.generationSpan {
                 generationCount += 1
@@ -127,7 +138,8 @@ package struct TunnelChoice: Equatable {
                 peer.consider(index, candidate.load)
             }
         }
-        let mayGrow = mayOpen && !isOpening && usableCount < bounds.most
+        let count = usableCount + max(0, suspectCount - Self.suspectsMax)
+        let mayGrow = mayOpen && !isOpening && count < bounds.most
         let width = max(Self.generationWidth, generationLoad / Self.connectionsPerTunnel + 1)
         if let index = peer.index, generationCount >= width {
             verdict = .use(index)
@@ -146,7 +158,10 @@ package struct TunnelChoice: Equatable {
         } else if let index = stranger.index {
             verdict = .use(index)
             opensAnother = mayGrow
-        } else if let index = heldUp.index, usableCount >= bounds.most {
+        } else if let index = heldUp.index, count >= bounds.most {
+            verdict = .use(index)
+            opensAnother = false
+        } else if let index = suspect.index, usableCount == 0, !isOpening, !mayGrow {
             verdict = .use(index)
             opensAnother = false
         } else {

@@ -355,6 +355,7 @@ package struct TunnelCore: ~Copyable {
     /// The next id, which must rise, of the best worker that there is.
     private mutating func takeStreamID(now: Instant) -> UInt32 {
         var trusted: UInt32?
+        var clean: UInt32?
         var usable: UInt32?
         // A pod that does not read shows first in what its worker owes.
         let owedMost = window.leastOwedFrames + Self.owedFramesSpread
@@ -362,10 +363,12 @@ package struct TunnelCore: ~Copyable {
             let id = nextStreamID + 2 * step
             let worker = WorkerWindow.worker(of: id)
             guard !window.isFull(worker), !window.isBlocked(worker, at: now) else { continue }
-            if !window.isSuspect(worker), window.owedFrames(worker) <= owedMost { trusted = id }
             usable = usable ?? id
+            guard !window.isSuspect(worker) else { continue }
+            clean = clean ?? id
+            if window.owedFrames(worker) <= owedMost { trusted = id }
         }
-        let id = trusted ?? usable ?? nextStreamID
+        let id = trusted ?? clean ?? usable ?? nextStreamID
         nextStreamID = id + 2
         return id
     }
@@ -388,8 +391,8 @@ package struct TunnelCore: ~Copyable {
             || (0..<WorkerWindow.workerCount).contains { window.isBlocked($0, at: now) }
     }
 
-    /// Whether connections that failed may have left something in the way of every worker.
-    package var isWhollySuspect: Bool { window.isWhollySuspect }
+    /// Whether connections that failed may have left something in the way of every worker that may be used.
+    package func isWhollySuspect(at now: Instant) -> Bool { window.isWhollySuspect(at: now) }
 
     /// Tells whether the driver reads the tunnel.
     package mutating func readingChanged(to isReading: Bool, at now: Instant) {

@@ -139,8 +139,10 @@ package struct WorkerWindow: Equatable {
     /// Whether a connection that ended may have left something in the worker's way.
     package func isSuspect(_ worker: Int) -> Bool { workers[worker].suspectUntil > workers[worker].acked }
 
-    /// Whether every worker is suspect.
-    package var isWhollySuspect: Bool { (0..<Self.workerCount).allSatisfy { isSuspect($0) } }
+    /// Whether no worker is above suspicion, as far as the server answers PINGs at all.
+    package func isWhollySuspect(at now: Instant) -> Bool {
+        hasAnswered && (0..<Self.workerCount).allSatisfy { isSuspect($0) || isBlocked($0, at: now) }
+    }
 
     /// Tells whether the tunnel is read: an answer that we do not fetch is no silence of the server's.
     package mutating func readingChanged(to isReading: Bool, at now: Instant) {

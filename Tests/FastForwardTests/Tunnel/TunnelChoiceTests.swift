@@ -97,7 +97,16 @@ import Testing
         suspect.isSuspect = true
         expect(choose([suspect]), .wait, opens: true)
         expect(choose([suspect, loaded(9)]), .use(1), opens: true)
-        expect(choose([suspect], most: 1), .use(0), opens: false)
+        // Nor does it count where there may be one only.
+        expect(choose([suspect], most: 1), .wait, opens: true)
+        expect(choose([suspect], most: 1, mayOpen: false), .use(0), opens: false)
+        let many = [Candidate](repeating: suspect, count: TunnelChoice.suspectsMax + 1)
+        expect(choose(many, most: 1), .use(0), opens: false)
+        // One that carries nobody is no better.
+        suspect = Candidate(.open)
+        suspect.isSuspect = true
+        expect(choose([suspect]), .wait, opens: true)
+        expect(choose([suspect, Candidate(.open)]), .use(1), opens: true)
     }
 
     @Test func `what only ends is neither used nor counted`() {
