@@ -79,15 +79,18 @@ private struct Recording: CustomTestStringConvertible, Sendable {
         _ comment: String = "",
         cuts: (Int) -> [Int]
     ) throws {
-        let bench = TunnelBench()
-        for _ in 0..<recording.connections { bench.open(port: 7000) }
-        for (index, part) in parts.enumerated() {
-            if index == 1 && recording.finishesFirst { bench.finish(0) }
-            try bench.receive(part, cuts: cuts(part.count))
+        for asksForPayload in [true, false] {
+            let bench = TunnelBench()
+            bench.asksForPayload = asksForPayload
+            for _ in 0..<recording.connections { bench.open(port: 7000) }
+            for (index, part) in parts.enumerated() {
+                if index == 1 && recording.finishesFirst { bench.finish(0) }
+                try bench.receive(part, cuts: cuts(part.count))
+            }
+            #expect(bench.problems == [], Comment(rawValue: comment))
+            #expect(recording.outcome(bench), Comment(rawValue: comment))
+            #expect(bench.load == bench.living.count, Comment(rawValue: comment))
         }
-        #expect(bench.problems == [], Comment(rawValue: comment))
-        #expect(recording.outcome(bench), Comment(rawValue: comment))
-        #expect(bench.load == bench.living.count, Comment(rawValue: comment))
     }
 
     /// What stands behind the answer to the upgrade.
