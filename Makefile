@@ -10,7 +10,7 @@ SWIFT ?= swift
 RELEASE := .build/release
 # The release's own flags; ARCHITECTURE.md says why.
 RELEASE_FLAGS := --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked \
-    -Xswiftc -use-ld=lld -Xlinker --icf=safe
+    -Xswiftc -use-ld=lld -Xlinker --icf=safe -Xswiftc -L.build/static
 FORMATTED := Package.swift Sources Tests benchmarks/codecs benchmarks/micro
 PEERS := .build/peers
 ARCHIVES := .build/archives
@@ -26,6 +26,9 @@ SOAK_SEEDS ?= 10000
 
 release: ## Build ffwd and minicluster, optimised, without a Swift run time to install (the default)
 	@scripts/install-dependencies build
+	@# The only C++ library that the linker finds there, so it is linked in, where the system has it.
+	@mkdir -p .build/static
+	@ln -sf "$$((clang -print-file-name=libstdc++.a || cc -print-file-name=libstdc++.a) 2>/dev/null)" .build/static/ || :
 	$(SWIFT) build -c release $(RELEASE_FLAGS)
 
 demo: release ## Forward to a pod of a small cluster of our own, and time a download

@@ -1,6 +1,7 @@
 // What Swift cannot import of OpenSSL: macros around SSL_ctrl, BIO flags and option bits.
 #pragma once
 #include <openssl/bio.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -41,4 +42,11 @@ static inline long ffwd_ctx_add_chain(SSL_CTX *context, X509 *certificate) {
 
 static inline long ffwd_set_server_name(SSL *ssl, const char *name) {
     return SSL_set_tlsext_host_name(ssl, name);
+}
+
+// Looks up what reads public keys, whatever their kind, and keeps nothing but what OpenSSL remembers.
+static inline void ffwd_find_key_readers(void) {
+    EVP_PKEY *key = NULL;
+    OSSL_DECODER_CTX_free(
+        OSSL_DECODER_CTX_new_for_pkey(&key, "DER", "SubjectPublicKeyInfo", NULL, EVP_PKEY_PUBLIC_KEY, NULL, NULL));
 }

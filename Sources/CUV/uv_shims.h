@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <poll.h>
+#include <pthread.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -319,4 +320,18 @@ static inline void ffwd_drop_code_pages(void) {
     uintptr_t start = (uintptr_t)__executable_start & ~(page - 1);
     uintptr_t end = (uintptr_t)etext & ~(page - 1);
     madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+static inline void ffwd_run_work(void *work) { ((void (*)(void))work)(); }
+
+// A thread that nobody joins, and that takes no signals: those are for the loop's thread.
+static inline int ffwd_start_thread(void (*work)(void)) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    uv_thread_t thread;
+    int code = uv_thread_create(&thread, ffwd_run_work, (void *)work);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code == 0) pthread_detach(thread);
+    return code;
 }

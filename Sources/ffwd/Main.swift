@@ -16,6 +16,9 @@ enum Main {
         StandardStreams.openMissing()
         let arguments = Array(CommandLine.arguments.dropFirst())
         completeIfAsked(arguments)
+        // While the arguments are read, which takes as long.
+        TLSLibrary.skipCleanup()
+        BackgroundThread.run { TLSLibrary.prepare() }
         let command: PortForwardCommand
         do {
             command = try PortForwardCommand.parse(arguments)

@@ -219,11 +219,22 @@ extension PortForwardCommand {
     }
 }
 
-extension Forwarder.HalfClose: ExpressibleByArgument {}
-extension PodBalance: ExpressibleByArgument {}
+/// A value that is one of a few words.
+///
+/// Says itself what ArgumentParser would find out by key paths, which take a while to make at each start.
+protocol WordArgument: ExpressibleByArgument, CaseIterable, RawRepresentable where RawValue == String {}
+
+extension WordArgument {
+    static var allValueStrings: [String] { allCases.map { $0.rawValue } }
+    static var allValueDescriptions: [String: String] { [:] }
+    var defaultValueDescription: String { rawValue }
+}
+
+extension Forwarder.HalfClose: WordArgument {}
+extension PodBalance: WordArgument {}
 
 /// Which ways into the API server are tried.
-enum Transport: String, ExpressibleByArgument, CaseIterable {
+enum Transport: String, WordArgument {
     case auto, websocket, spdy, channels
 
     /// The ways in their order; `KUBECTL_PORT_FORWARD_WEBSOCKETS=false` is kubectl's switch for the first.

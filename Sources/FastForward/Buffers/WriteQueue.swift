@@ -183,6 +183,12 @@
     package mutating func consume(_ bytes: Int) {
         precondition(bytes >= 0 && bytes <= byteCount, "consumed more than is queued")
         byteCount -= bytes
+        if byteCount == 0, borrowedCount == count {
+            // A whole batch of small frames: nobody's buffers go home.
+            count = 0
+            dropRing()
+            return
+        }
         var left = bytes
         while left > 0 {
             let first = unsafe slot(0)

@@ -152,6 +152,21 @@ final class LocalConnection: Transport {
         countRest()
     }
 
+    /// Takes note of bytes in the batch, which ``flushBatch(batchBytes:)`` writes.
+    ///
+    /// - Returns: whether they are the first of this batch.
+    @inline(__always)
+    func borrow(_ range: Range<Int>, of batch: borrowing ByteBuffer, at now: @autoclosure () -> Instant)
+        -> Bool
+    {
+        output.appendBorrowed(batch, range)
+        guard !isTouched else { return false }
+        isTouched = true
+        pace.received(at: now())
+        replay = nil
+        return true
+    }
+
     /// Writes the slices of the batch; called once for each batch that touched the connection.
     ///
     /// - Returns: whether slices are left that are worth the whole batch; the others have been copied.

@@ -204,18 +204,11 @@ package final class Tunnel: Carrier, TurnWork {
             owner?.tunnelTakesAgain(self)
         }
         do throws(TunnelError) {
-            while let event = try core.next(batch.bytes, from: &cursor, now: now) {
-                // The way of a byte: everything else is rare.
+            while true {
+                receivePayloads(batch, from: &cursor)
+                guard let event = try core.next(batch.bytes, from: &cursor, now: now) else { break }
                 if case .payload(let slot, let range) = event {
-                    guard let local = locals[slot] else { continue }
-                    fromPodBytes += UInt64(range.count)
-                    local.output.appendBorrowed(batch, range)
-                    if !local.isTouched {
-                        local.isTouched = true
-                        local.pace.received(at: now)
-                        local.replay = nil
-                        touched.append(local)
-                    }
+                    if let local = locals[slot] { deliver(range, batch, to: local) }
                 } else {
                     perform(event)
                 }
@@ -228,6 +221,22 @@ package final class Tunnel: Carrier, TurnWork {
         flushTouched(&batch)
         guard !isUpstreamClosed else { return }
         scheduleWork(now)
+    }
+
+    /// The way of a byte: everything else is rare.
+    private func receivePayloads(_ batch: borrowing ByteBuffer, from cursor: inout Int) {
+        // Mostly several frames in a row are of one connection.
+        var (slot, local): (Int, LocalConnection?) = (-1, nil)
+        while let payload = core.nextPayload(batch.bytes, from: &cursor) {
+            if payload.slot != slot { (slot, local) = (payload.slot, locals[payload.slot]) }
+            if let local { deliver(payload.range, batch, to: local) }
+        }
+    }
+
+    @inline(__always)
+    private func deliver(_ range: Range<Int>, _ batch: borrowing ByteBuffer, to local: LocalConnection) {
+        fromPodBytes += UInt64(range.count)
+        if local.borrow(range, of: batch, at: loop.now) { touched.append(local) }
     }
 
     private func flushTouched(_ batch: inout ByteBuffer) {

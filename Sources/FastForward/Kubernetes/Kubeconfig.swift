@@ -38,7 +38,7 @@ package struct Kubeconfig: Sendable {
 
 extension Kubeconfig {
     /// How to reach and to trust an API server.
-    package struct Cluster: Sendable, Decodable {
+    package struct Cluster: Sendable {
         package var server: String?
         package var tlsServerName: String?
         package var insecureSkipTLSVerify: Bool?
@@ -48,20 +48,10 @@ extension Kubeconfig {
         package var proxyURL: String?
         package var disableCompression: Bool?
         package var extensions: [NamedExtension]?
-
-        enum CodingKeys: String, CodingKey {
-            case server, extensions
-            case tlsServerName = "tls-server-name"
-            case insecureSkipTLSVerify = "insecure-skip-tls-verify"
-            case certificateAuthority = "certificate-authority"
-            case certificateAuthorityData = "certificate-authority-data"
-            case proxyURL = "proxy-url"
-            case disableCompression = "disable-compression"
-        }
     }
 
     /// How to prove who one is (client-go: AuthInfo).
-    package struct User: Sendable, Decodable {
+    package struct User: Sendable {
         package var clientCertificate: String?
         /// In base64.
         package var clientCertificateData: String?
@@ -79,23 +69,10 @@ extension Kubeconfig {
         package var authProvider: AuthProvider?
         package var exec: ExecPlugin?
         package var extensions: [NamedExtension]?
-
-        enum CodingKeys: String, CodingKey {
-            case token, tokenFile, username, password, exec, extensions
-            case clientCertificate = "client-certificate"
-            case clientCertificateData = "client-certificate-data"
-            case clientKey = "client-key"
-            case clientKeyData = "client-key-data"
-            case impersonate = "as"
-            case impersonateUID = "as-uid"
-            case impersonateGroups = "as-groups"
-            case impersonateExtra = "as-user-extra"
-            case authProvider = "auth-provider"
-        }
     }
 
     /// A cluster, a user and a namespace under one name.
-    package struct Context: Sendable, Decodable {
+    package struct Context: Sendable {
         package var cluster: String?
         package var user: String?
         package var namespace: String?
@@ -103,14 +80,14 @@ extension Kubeconfig {
     }
 
     /// A credential helper built into old clients.
-    package struct AuthProvider: Sendable, Decodable {
+    package struct AuthProvider: Sendable {
         package var name: String?
         package var config: [String: Redacted<String>]?
     }
 
     /// A program that prints a credential.
-    package struct ExecPlugin: Sendable, Decodable {
-        package struct Variable: Sendable, Decodable {
+    package struct ExecPlugin: Sendable {
+        package struct Variable: Sendable {
             package var name: String
             package var value: Redacted<String>?
         }
@@ -125,39 +102,9 @@ extension Kubeconfig {
     }
 
     /// Data of some other program.
-    package struct NamedExtension: Sendable, Decodable {
+    package struct NamedExtension: Sendable {
         package var name: String?
         package var `extension`: JSONValue?
-    }
-}
-
-/// One kubeconfig file, as written.
-struct KubeconfigFile: Decodable {
-    struct NamedCluster: Decodable {
-        var name: String?
-        var cluster: Kubeconfig.Cluster?
-    }
-    struct NamedUser: Decodable {
-        var name: String?
-        var user: Kubeconfig.User?
-    }
-    struct NamedContext: Decodable {
-        var name: String?
-        var context: Kubeconfig.Context?
-    }
-
-    var kind: String?
-    var apiVersion: String?
-    /// An element may be null, as one of an unfinished list is: kubectl takes it for an entry without a name.
-    var clusters: [NamedCluster?]?
-    var users: [NamedUser?]?
-    var contexts: [NamedContext?]?
-    var currentContext: String?
-    var extensions: [Kubeconfig.NamedExtension]?
-
-    enum CodingKeys: String, CodingKey {
-        case kind, apiVersion, clusters, users, contexts, extensions
-        case currentContext = "current-context"
     }
 }
 
@@ -172,7 +119,7 @@ extension Kubeconfig {
                 files = [file]
                 return
             }
-            document = try tree.decode(KubeconfigFile.self)
+            document = try KubeconfigFile(tree)
         } catch {
             throw .malformed(file: file, problem: error)
         }
@@ -185,30 +132,30 @@ extension Kubeconfig {
             )
         }
         let directory = FilePath.directory(of: file)
-        clusters = try Self.table(document.clusters ?? [], "clusters", file) {
-            ($0?.name, ($0?.cluster ?? Cluster()).resolved(in: directory))
+        clusters = try Self.table(document.clusters, "clusters", file) {
+            ($0 ?? Cluster()).resolved(in: directory)
         }
-        users = try Self.table(document.users ?? [], "users", file) {
-            ($0?.name, ($0?.user ?? User()).resolved(in: directory))
+        users = try Self.table(document.users, "users", file) {
+            ($0 ?? User()).resolved(in: directory)
         }
-        contexts = try Self.table(document.contexts ?? [], "contexts", file) {
-            ($0?.name, $0?.context ?? Context())
+        contexts = try Self.table(document.contexts, "contexts", file) {
+            $0 ?? Context()
         }
         currentContext = document.currentContext ?? ""
         files = [file]
         try refuseBadBase64()
     }
 
-    private static func table<Element, Value: Sendable>(
-        _ elements: [Element],
+    private static func table<Value: Sendable>(
+        _ elements: [KubeconfigFile.Named<Value>],
         _ list: String,
         _ file: String,
-        _ entry: (Element) -> (name: String?, value: Value)
+        _ complete: (Value?) -> Value
     ) throws(KubeconfigError) -> [String: Entry<Value>] {
         var table: [String: Entry<Value>] = [:]
         for element in elements {
-            let (nameOrNone, value) = entry(element)
-            let name = nameOrNone ?? ""
+            let name = element.name ?? ""
+            let value = complete(element.value)
             guard table.updateValue(Entry(name: name, value: value, file: file), forKey: name) == nil else {
                 let problem = "duplicate name \"\(name)\" in list \(list)"
                 throw .malformed(file: file, problem: YAMLError(line: nil, problem: problem))

@@ -280,15 +280,15 @@ extension Kubeconfig {
 extension [UInt8] {
     /// Whether a PEM block may be in here (RFC 7468 §2); reading it is for the TLS layer.
     var looksLikePEM: Bool {
-        self.firstRange(of: Array("-----BEGIN ".utf8)) != nil
+        holds("-----BEGIN ")
     }
 
     fileprivate var holdsCertificate: Bool {
-        self.firstRange(of: Array("-----BEGIN CERTIFICATE-----".utf8)) != nil
+        holds("-----BEGIN CERTIFICATE-----")
     }
 
     /// PKCS #8, or the older ones that name the algorithm (`RSA PRIVATE KEY`).
     fileprivate var holdsPrivateKey: Bool {
-        self.firstRange(of: Array("PRIVATE KEY-----".utf8)) != nil
+        holds("PRIVATE KEY-----")
     }
 }

@@ -110,6 +110,76 @@ package struct SPDYFrameReader: ~Copyable {
         }
     }
 
+    // MARK: The way of a byte
+
+    /// The stream and the size of the payload that comes next, where that is a part of a data frame which does not end
+    /// its stream; ``stepOverPayload(_:from:)`` consumes it.
+    ///
+    /// Heads are consumed; whatever else comes is left to ``next(_:from:)``, which goes on anywhere.
+    ///
+    /// - Parameter end: where the bytes end that may be looked at.
+    mutating func payloadAhead(
+        _ bytes: RawSpan,
+        from cursor: inout Int,
+        to end: Int
+    ) -> (streamID: UInt32, count: Int)? {
+        if phase == .frameHead {
+            guard enterDataFrame(bytes, from: &cursor, to: end) else { return nil }
+        }
+        guard phase == .payload else { return nil }
+        let count = min(bytesLeft, end - cursor)
+        guard count > 0, count < bytesLeft || !isFinal else { return nil }
+        return (streamID, count)
+    }
+
+    /// Consumes what ``payloadAhead(_:from:to:)`` has told of.
+    mutating func stepOverPayload(_ count: Int, from cursor: inout Int) {
+        cursor += count
+        bytesLeft -= count
+        if bytesLeft == 0 { phase = .frameHead }
+    }
+
+    /// Reads the head of a data frame that has payload, or what there is of it.
+    ///
+    /// - Returns: whether it is whole; where it is none, nothing is consumed.
+    private mutating func enterDataFrame(_ bytes: RawSpan, from cursor: inout Int, to end: Int) -> Bool {
+        let missing = SPDYWire.frameHeadBytes - partialBytes
+        let available = min(missing, end - cursor)
+        guard available > 0 else { return false }
+        var head: UInt64
+        if available == SPDYWire.frameHeadBytes {
+            head = bytes.bigEndian(UInt64.self, at: cursor)
+        } else {
+            head = UInt64(truncatingIfNeeded: partial)
+            // spdystream writes each half of a head by itself.
+            if available == 4 {
+                head = head << 32 | UInt64(bytes.bigEndian(UInt32.self, at: cursor))
+            } else {
+                for place in cursor..<cursor + available { head = head << 8 | UInt64(bytes.byte(at: place)) }
+            }
+        }
+        let headBytes = partialBytes + available
+        // The first bit tells control frames.
+        guard head >> UInt64(headBytes * 8 - 1) == 0 else { return false }
+        guard available == missing else {
+            cursor += available
+            partial = UInt128(head)
+            partialBytes = headBytes
+            return false
+        }
+        guard head & 0xFF_FFFF != 0, head >> 32 != 0 else { return false }
+        cursor += available
+        partial = 0
+        partialBytes = 0
+        isFinal = UInt8(truncatingIfNeeded: head >> 24) & SPDYWire.finFlag != 0
+        bytesLeft = Int(head & 0xFF_FFFF)
+        streamID = UInt32(truncatingIfNeeded: head >> 32)
+        phase = .payload
+        return true
+    }
+
+    // MARK: Everything
+
     private mutating func payloadPart(_ count: Int, at cursor: inout Int) -> SPDYEvent {
         let start = cursor
         cursor += count

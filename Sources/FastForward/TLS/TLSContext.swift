@@ -195,9 +195,7 @@ internal import COpenSSL
 
     /// Whether a PEM text holds an encrypted key: of PKCS #8 (RFC 5958 §3), or of its forerunners (RFC 1421 §4.6.1.1).
     private static func isEncrypted(_ pem: [UInt8]) -> Bool {
-        let text = String(decoding: pem, as: UTF8.self)
-        return text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
-            || text.contains("Proc-Type: 4,ENCRYPTED")
+        pem.holds("-----BEGIN ENCRYPTED PRIVATE KEY-----") || pem.holds("Proc-Type: 4,ENCRYPTED")
     }
 
     private func withPEM(

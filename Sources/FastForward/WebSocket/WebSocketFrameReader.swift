@@ -96,6 +96,43 @@ package struct WebSocketFrameReader {
         }
     }
 
+    /// The payload that comes next, where it is of a whole message from a server in one frame below 64 KiB, or of the
+    /// frame under way: the way of a byte.
+    ///
+    /// Nothing is consumed where something else comes: ``next(_:from:)`` goes on anywhere.
+    mutating func nextPlainPayload(_ bytes: RawSpan, from cursor: inout Int) -> Range<Int>? {
+        let available = bytes.byteCount - cursor
+        guard role == .client, available > 0 else { return nil }
+        switch phase {
+        case .payload:
+            guard leftBytes > 0 else { return nil }
+        case .header:
+            guard headerBytes == 0, !isInsideMessage, available >= 4,
+                bytes.byte(at: cursor) == 0x80 | messageOpcode
+            else { return nil }
+            let second = bytes.byte(at: cursor + 1)
+            switch second {
+            case 1..<126:
+                leftBytes = Int(second)
+                cursor += 2
+            case 126:
+                let length = Int(bytes.bigEndian(UInt16.self, at: cursor + 2))
+                guard length >= 126, available > 4 else { return nil }
+                leftBytes = length
+                cursor += 4
+            case _: return nil
+            }
+            isLastFrame = true
+            phase = .payload
+        case .control, .closed: return nil
+        }
+        let range = cursor..<cursor + min(leftBytes, bytes.byteCount - cursor)
+        cursor = range.upperBound
+        leftBytes -= range.count
+        if leftBytes == 0 { phase = .header }
+        return range
+    }
+
     /// Says that the connection has ended.
     ///
     /// Throws ``WebSocketError/endedWithoutClose(isInsideFrame:)`` where no CLOSE came before.

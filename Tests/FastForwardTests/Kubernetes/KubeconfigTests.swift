@@ -104,6 +104,28 @@ import Testing
             ),
             ("users: [{name: a}, {name: a}]", "duplicate name \"a\" in list users"),
             ("kind: Foo", "v1 Foo is not a v1 Config"),
+            (
+                "users: [{name: u, user: {exec: {command: a, env: [{value: b}]}}}]",
+                "line 1: users[0].user.exec.env[0] lacks name"
+            ),
+            (
+                "users: [{name: u, user: {exec: {command: a, env: [{name: ~}]}}}]",
+                "line 1: users[0].user.exec.env[0].name must be text, not null"
+            ),
+            (
+                "users: [{name: u, user: {exec: {args: [a, ~]}}}]",
+                "line 1: users[0].user.exec.args[1] must be text, not null"
+            ),
+            (
+                "users:\n- user:\n    as-user-extra:\n      k: v",
+                "line 4: users[0].user.as-user-extra.k must be a list, not text"
+            ),
+            (
+                "users: [{user: {auth-provider: {config: {k: 1}}}}]",
+                "line 1: users[0].user.auth-provider.config.k must be text, not a number (put it in quotes)"
+            ),
+            ("contexts: [a]", "line 1: contexts[0] must be a mapping, not text"),
+            ("extensions: {}", "line 1: extensions must be a list, not a mapping"),
             ("hello", "line 1: the document must be a mapping, not text"),
             ("[a]", "line 1: the document must be a mapping, not a list"),
         ]

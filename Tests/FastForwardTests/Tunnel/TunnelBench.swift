@@ -28,6 +28,9 @@ final class TunnelBench {
     /// Whether what is sent stays on its way to the server.
     var isUplinkStuck = false
 
+    /// Whether payload is asked for by itself first, as the driver does.
+    var asksForPayload = true
+
     private let pool = BufferPool()
     private var core: TunnelCore
     private var numberOfSlot: [Int: Int] = [:]
@@ -59,20 +62,14 @@ final class TunnelBench {
         for end in cuts + [bytes.count] {
             let piece = bytes.span.bytes.extracting(start..<end)
             var cursor = 0
-            while let event = try core.next(piece, from: &cursor, now: now) {
+            while true {
+                while asksForPayload, let payload = core.nextPayload(piece, from: &cursor) {
+                    let range = payload.range
+                    take(bytes[start...].dropFirst(range.lowerBound).prefix(range.count), of: payload.slot)
+                }
+                guard let event = try core.next(piece, from: &cursor, now: now) else { break }
                 if case .payload(let slot, let range) = event {
-                    guard let number = numberOfSlot[slot] else {
-                        problems.append("payload for free slot \(slot)")
-                        continue
-                    }
-                    if !connections[number].ends.isEmpty {
-                        problems.append("payload behind the end of \(number)")
-                    }
-                    if connections[number].isClientGone {
-                        problems.append("payload for gone client \(number)")
-                    }
-                    connections[number].received +=
-                        bytes[(start + range.lowerBound)..<(start + range.upperBound)]
+                    take(bytes[start...].dropFirst(range.lowerBound).prefix(range.count), of: slot)
                 } else {
                     take(event)
                 }
@@ -80,6 +77,16 @@ final class TunnelBench {
             if cursor != piece.byteCount { problems.append("bytes were left over") }
             start = end
         }
+    }
+
+    private func take(_ payload: ArraySlice<UInt8>, of slot: Int) {
+        guard let number = numberOfSlot[slot] else {
+            problems.append("payload for free slot \(slot)")
+            return
+        }
+        if !connections[number].ends.isEmpty { problems.append("payload behind the end of \(number)") }
+        if connections[number].isClientGone { problems.append("payload for gone client \(number)") }
+        connections[number].received += payload
     }
 
     private func take(_ event: TunnelCore.Event) {

@@ -6,7 +6,11 @@ private func feed(_ batch: [UInt8], to core: inout TunnelCore, now: Instant) -> 
     var cursor = 0
     let bytes = batch.span.bytes
     do {
-        while try core.next(bytes, from: &cursor, now: now) != nil { count += 1 }
+        repeat {
+            while core.nextPayload(bytes, from: &cursor) != nil { count += 1 }
+            guard try core.next(bytes, from: &cursor, now: now) != nil else { break }
+            count += 1
+        } while true
     } catch {
         preconditionFailure("a load's own bytes do not read: \(error)")
     }
