@@ -28,7 +28,7 @@ release: ## Build ffwd and minicluster, optimised, without a Swift run time to i
 	@scripts/install-dependencies build
 	@# The only C++ library that the linker finds there, so it is linked in, where the system has it.
 	@mkdir -p .build/static
-	@ln -sf "$$((clang -print-file-name=libstdc++.a || cc -print-file-name=libstdc++.a) 2>/dev/null)" .build/static/ || :
+	@ln -sf "$$(cc -print-file-name=libstdc++.a || clang -print-file-name=libstdc++.a)" .build/static/libstdc++.a
 	$(SWIFT) build -c release $(RELEASE_FLAGS)
 
 demo: release ## Forward to a pod of a small cluster of our own, and time a download

@@ -17,20 +17,6 @@ package final class Tunnel: Carrier, TurnWork {
     /// The least room that a local connection is read into, in bytes: less than a large read makes small frames.
     private static let readBytesMin = 64 * 1024
 
-    /// What the set that a tunnel belongs to has to know.
-    protocol Owner: AnyObject {
-        func tunnelOpened(_ tunnel: Tunnel)
-        func tunnelTakesNoMore(_ tunnel: Tunnel)
-        func tunnelBecameIdle(_ tunnel: Tunnel)
-        func tunnelTakesAgain(_ tunnel: Tunnel)
-        func tunnelEnded(_ tunnel: Tunnel, _ error: UpstreamError)
-        func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure)
-        /// A connection on which nothing has happened has left the tunnel, which is lost or ending, for another one.
-        func connectionLeft(_ local: LocalConnection)
-        /// The pod refused a connection, of which all that was sent is kept; it has left the tunnel.
-        func connectionRefused(_ local: LocalConnection, _ failure: ConnectionFailure)
-    }
-
     private let path: APIPath
     private let pod: String
     /// Until the tunnel is torn down: a weak reference makes each later retain of its object a slow one.
@@ -203,6 +189,7 @@ package final class Tunnel: Carrier, TurnWork {
             isDoubted = false
             owner?.tunnelTakesAgain(self)
         }
+        core.batchCame(at: now)
         do throws(TunnelError) {
             while true {
                 receivePayloads(batch, from: &cursor)

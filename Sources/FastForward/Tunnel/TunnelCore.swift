@@ -32,25 +32,6 @@ package struct TunnelCore: ~Copyable {
     /// Stream ids are 31 bits; a tunnel that comes near takes no more connections.
     private static let streamIDMax: UInt32 = 0x7FFF_FF00
 
-    package enum Event: Equatable {
-        /// Bytes for a client; the range indexes the batch.
-        case payload(slot: Int, Range<Int>)
-        /// The pod sends no more: a clean end for the client, behind its last byte.
-        case finish(slot: Int, isComplete: Bool)
-        /// A reset for the client, behind what it can still read.
-        case fail(slot: Int, ConnectionFailure)
-        /// Nothing more will come for this slot, which may be given to another connection from now on.
-        case release(slot: Int)
-        /// The streams of this worker may send again.
-        case workerReady(Int)
-        /// A WebSocket PING, to be answered with its payload (RFC 6455 §5.5.2).
-        case webSocketPing(WebSocketControlPayload)
-        /// The server takes no new connections; the live ones go on.
-        case goAway
-        /// The server has ended the WebSocket.
-        case closed(code: UInt16?, reason: String)
-    }
-
     private struct Slot {
         var pair = StreamPair()
         var dataID: UInt32 = 0
@@ -119,6 +100,9 @@ package struct TunnelCore: ~Copyable {
 
     // MARK: From the server
 
+    /// Tells that a batch has come, which is not empty: once for each, before it is read.
+    package mutating func batchCame(at now: Instant) { window.received(at: now) }
+
     /// Bytes for a client; the range indexes the batch.
     package struct Payload {
         package let slot: Int
@@ -163,7 +147,6 @@ package struct TunnelCore: ~Copyable {
         from cursor: inout Int,
         now: Instant
     ) throws(TunnelError) -> Event? {
-        if cursor == 0, !bytes.isEmpty { window.received(at: now) }
         while true {
             if let event = nextEvent() { return event }
             if payloadCursor < payloadEnd {

@@ -62,6 +62,7 @@ final class TunnelBench {
         for end in cuts + [bytes.count] {
             let piece = bytes.span.bytes.extracting(start..<end)
             var cursor = 0
+            if !piece.isEmpty { core.batchCame(at: now) }
             while true {
                 while asksForPayload, let payload = core.nextPayload(piece, from: &cursor) {
                     let range = payload.range

@@ -191,6 +191,7 @@ private final class TunnelRun {
             for piece in pieces {
                 var cursor = 0
                 var earlier = 0
+                if !piece.isEmpty { core.batchCame(at: now) }
                 while true {
                     // Byte by byte everything goes by `next`, so that the two ways are compared.
                     while isWhole, let payload = core.nextPayload(piece.span.bytes, from: &cursor) {
