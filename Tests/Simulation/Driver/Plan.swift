@@ -19,6 +19,8 @@ struct Plan {
     /// How many descriptors there are for clients and tunnels; nil: enough.
     var descriptors: Int?
     var namesServer = false
+    /// Whether there is TLS, which is drawn by itself: the rest of a seed is the same either way.
+    let isEncrypted: Bool
     var frameBytesMax: Int?
     var links: [sim_link] = []
     var faults: [Fault] = []
@@ -33,6 +35,7 @@ struct Plan {
     init(seed: UInt64) {
         self.seed = seed
         draw = Draw(seed: seed)
+        isEncrypted = Draw.mixed(~seed) % 5 < 2
         drawCluster()
         drawForwarder()
         drawLinks()
@@ -131,7 +134,7 @@ struct Plan {
     }
 
     var summary: String {
-        "\(way.rawValue), \(runtime.rawValue), \(target), \(podCount) pods, balance \(balance?.rawValue ?? "none"), "
+        "\(way.rawValue)\(isEncrypted ? " with TLS" : ""), \(runtime.rawValue), \(target), \(podCount) pods, balance \(balance?.rawValue ?? "none"), "
             + "half-close \(halfClose.rawValue), tunnels \(limits.tunnels.least)-\(limits.tunnels.most), "
             + "memory \(limits.memoryBytes), hold \(holdSeconds) s, connections \(connectionsMax ?? -1), "
             + "descriptors \(descriptors ?? -1), frames \(frameBytesMax ?? -1), \(clientCount) clients, "
