@@ -5,8 +5,7 @@
 enum FoundSeeds {
     static let all: [UInt64] = [
         readingNotResumed, clientsNotResumed, tunnelNotResumed, bytesOfAnother, endOfLostTunnel,
-        tunnelTimerLeft,
-        endOvertaken, resetTakenForEnd, slowLinkTakenForSilence,
+        tunnelTimerLeft, endOvertaken, resetTakenForEnd, slowLinkTakenForSilence, sentToSecondPod,
     ]
 
     /// Clients that waited for a worker of the server were not read again when it had answered.
@@ -29,4 +28,6 @@ enum FoundSeeds {
     private static let resetTakenForEnd: UInt64 = 227
     /// PINGs that waited behind uploads on a slow link, and their answers behind downloads, counted as a worker's silence.
     private static let slowLinkTakenForSilence: UInt64 = 392
+    /// With `--balance` what clients of a lost tunnel had sent was sent to another pod, though the first had got it.
+    private static let sentToSecondPod: UInt64 = 267
 }
