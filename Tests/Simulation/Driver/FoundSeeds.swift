@@ -6,6 +6,7 @@ enum FoundSeeds {
     static let all: [UInt64] = [
         readingNotResumed, clientsNotResumed, tunnelNotResumed, bytesOfAnother, endOfLostTunnel,
         tunnelTimerLeft, endOvertaken, resetTakenForEnd, slowLinkTakenForSilence, sentToSecondPod,
+        successorKeptOut,
     ]
 
     /// Clients that waited for a worker of the server were not read again when it had answered.
@@ -30,4 +31,6 @@ enum FoundSeeds {
     private static let slowLinkTakenForSilence: UInt64 = 392
     /// With `--balance` what clients of a lost tunnel had sent was sent to another pod, though the first had got it.
     private static let sentToSecondPod: UInt64 = 267
+    /// With little memory and `--balance` a pod that was lost kept its successor out for good.
+    private static let successorKeptOut: UInt64 = 306
 }
