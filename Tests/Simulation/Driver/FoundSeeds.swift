@@ -6,7 +6,7 @@ enum FoundSeeds {
     static let all: [UInt64] = [
         readingNotResumed, clientsNotResumed, tunnelNotResumed, bytesOfAnother, endOfLostTunnel,
         tunnelTimerLeft, endOvertaken, resetTakenForEnd, slowLinkTakenForSilence, sentToSecondPod,
-        successorKeptOut,
+        successorKeptOut, wayForgotten,
     ]
 
     /// Clients that waited for a worker of the server were not read again when it had answered.
@@ -33,4 +33,6 @@ enum FoundSeeds {
     private static let sentToSecondPod: UInt64 = 267
     /// With little memory and `--balance` a pod that was lost kept its successor out for good.
     private static let successorKeptOut: UInt64 = 306
+    /// The first tunnel to a new pod met an API server that failed for a moment: every way in was given up for good.
+    private static let wayForgotten: UInt64 = 319
 }
