@@ -23,8 +23,8 @@ package final class Cluster {
     var frameBytesMax: Int?
     let store: ObjectStore
 
-    /// Nil: connections are plain.
-    private let authority: CertificateMaker?
+    /// Nil: everybody is the administrator.
+    let authority: CertificateMaker?
     private var starter: PodStarter?
     private var listener: Listener?
     private var admin: AdminServer?
@@ -52,12 +52,13 @@ package final class Cluster {
             options.hasExamples ? .whole(podNames: options.podNames) : .small(podNames: options.podNames)
         store = ObjectStore(inventory)
         plaintext = BufferBox(loop.pool.take(BufferPool.largestCapacityBytes))
-        if options.isPlain {
-            (authority, tlsContext) = (nil, nil)
-        } else {
+        switch options.security {
+        case .authority:
             let authority = try CertificateMaker(commonName: "minicluster-ca")
             self.authority = authority
             tlsContext = try Self.tlsContext(of: authority, options)
+        case .anybody(let context): (authority, tlsContext) = (nil, context)
+        case .plain: (authority, tlsContext) = (nil, nil)
         }
         if options.podHost == nil {
             starter = try PodStarter(
@@ -181,7 +182,7 @@ package final class Cluster {
         }
         let listener = try Listener(loop: loop, address: address) { [unowned self] in accept(from: $0) }
         self.listener = listener
-        let url = "\(authority == nil ? "http" : "https")://\(listener.address)\(options.basePath)"
+        let url = "\(tlsContext == nil ? "http" : "https")://\(listener.address)\(options.basePath)"
         if let authority { try writeKubeconfigs(url, authority) }
         if options.hasAdmin { admin = try AdminServer(cluster: self) }
         whenReady(url, admin?.url)

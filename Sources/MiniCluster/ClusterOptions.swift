@@ -1,3 +1,5 @@
+package import FastForward
+
 /// How a container runtime ends connections.
 package enum RuntimeDialect: String, Sendable, CaseIterable {
     /// A half-close is passed on to the pod and back; the error stream ends when both directions have.
@@ -35,6 +37,16 @@ package struct ClusterOptions {
         case named(String)
     }
 
+    /// How connections to the API server are secured.
+    package enum Security {
+        /// With TLS and an authority of the cluster's own, whose certificates and credentials stand in the kubeconfigs.
+        case authority
+        /// With TLS; everybody is the administrator, and no kubeconfig is written.
+        case anybody(TLSContext)
+        /// The same without TLS.
+        case plain
+    }
+
     /// Where the kubeconfigs go.
     package var directory: String
     /// The API server's port; 0: any free one.
@@ -62,8 +74,7 @@ package struct ClusterOptions {
 
     /// Who runs the pods; nil: child processes do.
     package var podHost: PodHost?
-    /// Whether there is no TLS: then everybody is the administrator, and no kubeconfig is written.
-    package var isPlain = false
+    package var security = Security.authority
 
     package init(directory: String) {
         self.directory = directory

@@ -212,9 +212,24 @@
     package mutating func removeAll() { consume(byteCount) }
 
     /// Moves everything behind what `other` holds.
+    ///
+    /// What fills no more than half of its buffer is copied where there is room: else many short writes that wait would
+    /// keep a large buffer each.
     package mutating func moveAll(to other: inout WriteQueue) {
         precondition(borrowedCount == 0 && other.borrowedCount == 0, "settle before moving")
-        for index in 0..<count { unsafe other.push(slot(index).pointee) }
+        for index in 0..<count {
+            let slice = unsafe slot(index).pointee
+            // An earlier slice without an owner stands in the same buffer.
+            let isAlone = unsafe index == 0 || slot(index - 1).pointee.owner != nil
+            if let owner = unsafe slice.owner, isAlone,
+                unsafe slice.count * 2 <= owner.pointee.capacityBytes && other.fitsBehind(slice)
+            {
+                unsafe other.append(copying: RawSpan(_unsafeStart: slice.start, byteCount: slice.count))
+                unsafe pool.give(owner)
+            } else {
+                unsafe other.push(slice)
+            }
+        }
         count = 0
         byteCount = 0
         allocatedBytes = 0
@@ -234,6 +249,11 @@
     @unsafe private func slot(_ index: UInt32) -> UnsafeMutablePointer<Slice> {
         // The ring exists wherever there is a slice.
         unsafe ring.unsafelyUnwrapped + Int((head + index) & (ringCapacity - 1))
+    }
+
+    /// Whether the last buffer has room for a slice's bytes.
+    @unsafe private func fitsBehind(_ slice: Slice) -> Bool {
+        unsafe count > 0 && slot(count - 1).pointee.tailroom >= slice.count
     }
 
     @unsafe private mutating func push(_ slice: Slice) {

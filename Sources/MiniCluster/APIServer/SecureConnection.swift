@@ -40,10 +40,8 @@ final class SecureConnection: TransportOwner {
             transport.close()
             throw error
         }
-        if session == nil {
-            isOpen = true
-            commonName = "kubernetes-admin"
-        }
+        isOpen = session == nil
+        if cluster.authority == nil { commonName = "kubernetes-admin" }
         transport.owner = self
         user = APIExchange(connection: self)
     }
@@ -114,7 +112,7 @@ final class SecureConnection: TransportOwner {
                 isOpen = try session.handshake()
                 flush()
                 guard isOpen else { return }
-                commonName = session.peerCommonName
+                commonName = commonName ?? session.peerCommonName
             }
             try decrypt(session)
         } catch {

@@ -149,6 +149,41 @@ import Testing
         #expect(pool.outstanding == 0)
     }
 
+    @Test func `short writes that are moved behind what waits share its buffer`() {
+        let pool = BufferPool()
+        var waiting = WriteQueue(pool: pool)
+        var written: [UInt8] = []
+        for number in 0..<1000 {
+            var record = WriteQueue(pool: pool)
+            let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 300)
+            record.append(copying: bytes.span.bytes, bufferBytes: BufferPool.largestCapacityBytes)
+            record.moveAll(to: &waiting)
+            written += bytes
+        }
+        #expect(contents(waiting) == written)
+        #expect(waiting.allocatedBytes == pool.outstandingBytes)
+        #expect(pool.outstandingBytes <= 300_000 + BufferPool.largestCapacityBytes)
+        waiting.removeAll()
+        #expect(pool.outstanding == 0)
+    }
+
+    @Test func `a buffer that an earlier slice stands in is moved as it is`() {
+        let pool = BufferPool()
+        var waiting = WriteQueue(pool: pool)
+        waiting.append(copying: ([9] as [UInt8]).span.bytes, bufferBytes: 4096)
+        var queue = WriteQueue(pool: pool)
+        var batch = buffer(Array(0..<200), from: pool)
+        queue.appendBorrowed(batch, 10..<20)
+        queue.appendBorrowed(batch, 30..<40)
+        queue.settle(byTaking: &batch)
+        queue.moveAll(to: &waiting)
+        #expect(contents(waiting) == [9] + Array(10..<20) + Array(30..<40))
+        waiting.consume(11)
+        #expect(contents(waiting) == Array(30..<40))
+        waiting.removeAll()
+        #expect(waiting.allocatedBytes == 0)
+    }
+
     @Test func `small appends share a buffer`() {
         let pool = BufferPool()
         var queue = WriteQueue(pool: pool)

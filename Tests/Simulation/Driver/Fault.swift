@@ -22,6 +22,7 @@ struct Fault {
         case watchEnd = "watch ended"
         case watchForgotten = "watch too old"
         case sleep = "forwarder asleep"
+        case resetAsleep = "tunnels reset while the forwarder sleeps"
         case serverSleep = "server asleep"
     }
 
@@ -35,6 +36,7 @@ struct Fault {
 
 /// Makes the faults of a plan happen, and ends them.
 final class FaultMaker: Actor {
+    private static let resetAsleepMax: UInt64 = 3_000_000
     private let startedAt: UInt64
     private var next = 0
     /// What is to be done at what time, to end a fault.
@@ -118,6 +120,10 @@ final class FaultMaker: Actor {
             cluster.forgetChanges()
             cluster.endWatches()
         case .sleep: sim_loop_stop(0, until)
+        case .resetAsleep:
+            // Clients go on sending, so that it finds full buffers beside the resets when it wakes.
+            sim_loop_stop(0, min(until, sim_now() + Self.resetAsleepMax))
+            later(min(fault.span, Self.resetAsleepMax) / 2) { cluster.cutTunnels(byReset: true) }
         case .serverSleep: sim_loop_stop(1, until)
         }
         sim_loop_kick(1)

@@ -19,6 +19,8 @@ struct Plan {
     /// How many descriptors there are for clients and tunnels; nil: enough.
     var descriptors: Int?
     var namesServer = false
+    /// Whether there is TLS, which is drawn by itself: the rest of a seed is the same either way.
+    let isEncrypted: Bool
     var frameBytesMax: Int?
     /// How many objects a page of a list has.
     var pageMax: Int?
@@ -35,6 +37,7 @@ struct Plan {
     init(seed: UInt64) {
         self.seed = seed
         draw = Draw(seed: seed)
+        isEncrypted = Draw.mixed(~seed) % 5 < 2
         drawCluster()
         drawForwarder()
         drawLinks()
@@ -135,7 +138,7 @@ struct Plan {
     }
 
     var summary: String {
-        "\(way.rawValue), \(runtime.rawValue), \(target), \(podCount) pods, balance \(balance?.rawValue ?? "none"), "
+        "\(way.rawValue)\(isEncrypted ? " with TLS" : ""), \(runtime.rawValue), \(target), \(podCount) pods, balance \(balance?.rawValue ?? "none"), "
             + "half-close \(halfClose.rawValue), tunnels \(limits.tunnels.least)-\(limits.tunnels.most), "
             + "memory \(limits.memoryBytes), hold \(holdSeconds) s, connections \(connectionsMax ?? -1), "
             + "descriptors \(descriptors ?? -1), frames \(frameBytesMax ?? -1), \(clientCount) clients, "

@@ -200,7 +200,7 @@ final class World {
 
     private func startCluster() throws {
         var options = ClusterOptions(directory: "")
-        options.isPlain = true
+        options.security = plan.isEncrypted ? .anybody(try SimulatedCertificate.context()) : .plain
         options.address = "10.1.0.1"
         options.port = 6443
         options.runtime = plan.runtime
@@ -219,7 +219,8 @@ final class World {
     }
 
     private func request() throws -> Forwarder.Request {
-        let text = plan.namesServer ? "http://server.example:6443" : serverURL
+        let scheme = plan.isEncrypted ? "https" : "http"
+        let text = plan.namesServer ? "\(scheme)://server.example:6443" : serverURL
         let target =
             switch plan.target {
             case .pod: "pod/demo-0"
@@ -229,8 +230,10 @@ final class World {
         let ports =
             plan.target == .service
             ? [":7"] : [":7000", ":\(SimulatedPods.greetingPort)", ":\(SimulatedPods.refusingPort)"]
+        var access = ClusterAccess(server: try ServerURL(text))
+        if plan.isEncrypted { access.certificateAuthority = SimulatedCertificate.certificatePEM }
         var request = Forwarder.Request(
-            access: ClusterAccess(server: try ServerURL(text)),
+            access: access,
             target: try TargetArgument(target),
             ports: try ports.map { try PortArgument($0) },
             addresses: ["127.0.0.1"]
@@ -346,6 +349,7 @@ final class World {
 
     private func finish() throws {
         coverage.count("way: \(plan.way.rawValue)")
+        coverage.count("TLS: \(plan.isEncrypted ? "with" : "without")")
         coverage.count("runtime: \(plan.runtime.rawValue)")
         coverage.count("balance: \(plan.balance?.rawValue ?? "none")")
         if plan.faults.isEmpty { coverage.count("no faults") }

@@ -41,12 +41,13 @@ void say(const char *format, ...) {
 
 // MARK: Randomness (splitmix64)
 
-uint64_t sim_random(void) {
-    uint64_t mixed = (random_state += 0x9e3779b97f4a7c15);
-    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
-    return mixed ^ mixed >> 31;
+uint64_t mixed(uint64_t value) {
+    value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
+    value = (value ^ value >> 27) * 0x94d049bb133111eb;
+    return value ^ value >> 31;
 }
+
+uint64_t sim_random(void) { return mixed(random_state += 0x9e3779b97f4a7c15); }
 
 uint64_t random_below(uint64_t bound) { return bound < 2 ? 0 : sim_random() % bound; }
 
@@ -195,6 +196,7 @@ void sim_begin(uint64_t seed, int verbosity) {
     heap_count = 0;
     token_first = token_count = 0;
     is_active = true;
+    secrets_begin(seed);
     tcp_begin();
     loops_begin();
 }

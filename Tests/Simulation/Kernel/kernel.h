@@ -106,6 +106,10 @@ void event_push(event item);
 void event_happens(const event *item);
 void trace(uint64_t what);
 void token_ready(uint64_t token);
+// A number that looks like no other.
+uint64_t mixed(uint64_t value);
+// What OpenSSL draws from now on follows from the seed too.
+void secrets_begin(uint64_t seed);
 uint64_t random_below(uint64_t bound);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *checked(void *memory);

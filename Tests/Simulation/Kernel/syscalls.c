@@ -1,6 +1,7 @@
 // The socket calls, the clock and the randomness that the library uses without libuv. What concerns no simulated descriptor
 // goes to the kernel.
 #define _GNU_SOURCE
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -8,6 +9,7 @@
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <openssl/rand.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -157,6 +159,26 @@ int uv_gettimeofday(uv_timeval64_t *time) {
     time->tv_sec = EPOCH_SECONDS + (int64_t)(sim_now() / 1000000);
     time->tv_usec = (int32_t)(sim_now() % 1000000);
     return 0;
+}
+
+// OpenSSL's, of a sequence of its own, so that a seed's other draws are the same with TLS and without.
+static uint64_t secrets;
+
+static int random_seed(const void *bytes, int count) { return (void)bytes, (void)count, 1; }
+static int random_add(const void *bytes, int count, double entropy) { return (void)bytes, (void)count, (void)entropy, 1; }
+static int random_status(void) { return 1; }
+
+static int random_bytes(unsigned char *bytes, int count) {
+    for (int i = 0; i < count; i++) bytes[i] = (unsigned char)(mixed(secrets += 0x9e3779b97f4a7c15) >> 56);
+    return 1;
+}
+
+void secrets_begin(uint64_t seed) {
+    static const RAND_METHOD method = {
+        .seed = random_seed, .bytes = random_bytes, .add = random_add, .pseudorand = random_bytes, .status = random_status,
+    };
+    secrets = mixed(seed);
+    RAND_set_rand_method(&method);
 }
 
 int uv_random(uv_loop_t *loop, uv_random_t *request, void *bytes, size_t count, unsigned flags, uv_random_cb callback) {
