@@ -107,7 +107,8 @@ final class LocalConnection: Transport {
             return
         }
         fromPod = .ending
-        if isComplete { detach() }
+        // There is no answer any more that the client's end could cut.
+        if isComplete { detach() } else { passEnd() }
         endIfWritten()
     }
 
@@ -235,7 +236,8 @@ final class LocalConnection: Transport {
         case .open, .ending: break
         case .ended:
             // An end that goes on behind the last bytes must not be overtaken by a cancel, which would destroy them.
-            guard tunnel != nil, !isEndHeld else {
+            passEnd()
+            guard tunnel != nil else {
                 close()
                 return
             }

@@ -311,10 +311,18 @@ internal import CUV
     }
 
     /// Whether the connection was reset: what nobody who does not read would learn otherwise.
+    ///
+    /// One that both sides have ended is closed for the kernel too, but may have bytes that nobody has read yet; so may one
+    /// whose reset came behind the other side's end (broken pipe). Asked for once: the kernel tells of an error once.
     package final var isGone: Bool {
         guard let descriptor = descriptor else { return true }
-        return ffwd_is_tcp_closed(descriptor) == 1
+        guard isOver else { return false }
+        let code = ffwd_socket_error(descriptor)
+        return code != 0 && code != UV_EPIPE.rawValue
     }
+
+    /// Whether the kernel has closed the connection in both directions, for whatever reason.
+    package final var isOver: Bool { descriptor.map { ffwd_is_tcp_closed($0) == 1 } ?? true }
 
     /// For how long the other side's kernel has acknowledged nothing of what it should have.
     package final var silence: TimeSpan {

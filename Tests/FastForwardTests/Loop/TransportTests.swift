@@ -129,11 +129,43 @@ import Testing
             server.close()
             // Nobody is there for this any more, which the kernel answers by a reset.
             client.send([1])
-            try scene.run { client.isGone }
+            try scene.run { client.isOver }
+            #expect(!client.isGone)
             client.startReading()
             try scene.run { client.end != nil }
             #expect(client.receivedBytes == Array("all of it".utf8))
             #expect(client.end == .ended)
+            client.close()
+        }
+        try scene.finish()
+    }
+
+    @Test func `what both sides have ended is not gone before it was read`() throws {
+        let scene = try LoopScene()
+        do {
+            let (client, server) = try scene.connectedPair()
+            server.shutdownWriting()
+            client.send(Array("the rest".utf8))
+            client.close()
+            try scene.run { server.isOver }
+            #expect(!server.isGone)
+            server.startReading()
+            try scene.run { server.end != nil }
+            #expect(server.receivedBytes == Array("the rest".utf8))
+            #expect(server.end == .ended)
+            server.close()
+        }
+        try scene.finish()
+    }
+
+    @Test func `a reset is noticed without reading`() throws {
+        let scene = try LoopScene()
+        do {
+            let (client, server) = try scene.connectedPair()
+            #expect(!client.isGone)
+            server.closeWithReset()
+            try scene.run { client.isOver }
+            #expect(client.isGone)
             client.close()
         }
         try scene.finish()

@@ -92,7 +92,7 @@ final class FaultMaker: Actor {
         case .blink: sim_hole(Int32(SIM_UPSTREAM), min(until, sim_now() + 3_000_000), 256)
         case .deaf: sim_deaf(Int32(SIM_UPSTREAM), until)
         case .refusedRequests:
-            let words = ["500", "401", "403", "429", "hang", "garbage"]
+            let words = ["500", "401", "429", "hang", "garbage"]
             cluster.answerRequests(words[fault.number % words.count])
             later(fault.span) { cluster.answerRequests("normal") }
         case .stalledTunnels:

@@ -44,6 +44,9 @@ struct Plan {
         clientCount = draw.magnitude(1...200)
         if draw.chance(75) { drawFaults() }
         if seed % 4 == 0 { makeHeavy() }
+        // Those that must wait for each other take long: a held end is passed on after its time limit only.
+        let isSlow = isHeavy || halfClose == .hold
+        connectionsMax = connectionsMax.map { max($0, clientCount / (isSlow ? 2 : 20)) }
     }
 
     /// Few clients with much to say, some of whom read slowly or not at all: flows pause everywhere.

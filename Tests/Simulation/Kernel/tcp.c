@@ -506,6 +506,12 @@ static void keepalive_over(const event *item) {
     if (socket->last_heard + socket->keepalive + KEEPALIVE_PROBES > sim_now()) return;
     say("connection %d: no answer to keep-alive", link->number);
     become_reset(socket, ETIMEDOUT);
+    simulated_socket *peer = link->ends[!item->side];
+    if (!peer || peer->keepalive == 0) return;
+    // The other side asks too, once the way is there again, and is told that there is no such connection.
+    uint64_t at = peer->last_heard + peer->keepalive;
+    if (at < link->hole_until) at = link->hole_until;
+    event_push((event){.at = at + delay(link), .kind = EVENT_RESET, .link = link, .side = !item->side});
 }
 
 void tcp_event(const event *item) {
