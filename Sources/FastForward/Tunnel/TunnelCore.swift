@@ -42,7 +42,7 @@ package struct TunnelCore: ~Copyable {
         var isReplied = false
         /// Its worker's frames up to the last of its own with payload.
         var lastDataFrame = 0
-        /// Whether it was told not to send.
+        /// Whether it was told not to send, and has sent nothing since.
         var isHeld = false
     }
 
@@ -393,8 +393,8 @@ package struct TunnelCore: ~Copyable {
     /// Whether a connection may send data now; if not, ``Event/workerReady(_:)`` of ``worker(of:)`` will tell.
     package mutating func maySend(_ slot: Int) -> Bool {
         let worker = self.worker(of: slot)
-        slots[slot].isHeld = window.isFull(worker)
-        guard slots[slot].isHeld else { return true }
+        guard window.isFull(worker) else { return true }
+        slots[slot].isHeld = true
         wasFull[worker] = true
         return false
     }
@@ -433,6 +433,7 @@ package struct TunnelCore: ~Copyable {
             isFinal: false
         )
         window.sent(on: id)
+        slots[slot].isHeld = false
         slots[slot].lastDataFrame = window.sentFrames(WorkerWindow.worker(of: id))
     }
 
