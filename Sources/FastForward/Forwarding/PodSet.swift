@@ -269,6 +269,7 @@ final class PodSet {
             guard members.contains(where: { !$0.isLeft && $0 !== member }) else {
                 if !isBereft { handler(.bereft(of: member.name, loss)) }
                 isBereft = true
+                if loss != .terminating { member.tunnels.suspend() }
                 return
             }
             handler(.left(member.name, loss))

@@ -20,12 +20,12 @@ package struct TunnelCore: ~Copyable {
     package static let keepAlive = TimeSpan.seconds(10)
     /// How long a slot whose client is gone waits for the server's end of it.
     package static let discardGrace = TimeSpan.seconds(60)
-    /// How long a connection waits for the server to begin it, where its worker is blocked by another one.
+    /// How long a connection waits for the server to begin it, where its worker is blocked by what one that is over left.
     package static let answerMax = TimeSpan.seconds(5)
     /// How often it is looked for such connections.
     private static let stallLook = TimeSpan.seconds(1)
-    /// How long several connections wait for a worker that takes nothing, before they are given up: one of them is in
-    /// the way, with a pod that does not read, and nobody can tell which.
+    /// How long a connection waits for the server to begin it where its worker is blocked by a live pod, and several for
+    /// a worker that takes nothing: one of them is in the way, with a pod that does not read, and nobody can tell which.
     package static let blockedMax = TimeSpan.seconds(30)
     /// PINGs of the server that may wait for their answer; a server that sends more without reading is broken.
     package static let pongsOwedMax = 1024
@@ -553,8 +553,8 @@ package struct TunnelCore: ~Copyable {
     /// Fails the connections that a blocked worker keeps from beginning and, where it is blocked by what a connection
     /// that is over has left, so for ever, also those whose bytes it does not take.
     ///
-    /// A worker that is blocked by a live pod that does not read may go on: one that it has begun waits as long as it
-    /// is alone there, several for ``blockedMax``.
+    /// A worker that is blocked by a live pod that does not read may go on: there ``blockedMax`` is waited, and one that
+    /// it has begun waits as long as it is alone there.
     private mutating func failStalled(_ now: Instant) {
         let isSilent = (0..<WorkerWindow.workerCount).map {
             window.isSilent($0, for: Self.answerMax, at: now)
@@ -564,20 +564,16 @@ package struct TunnelCore: ~Copyable {
         for slot in slots.indices where isKeptWaiting(slot) { waitingCounts[worker(of: slot)] += 1 }
         for slot in slots.indices where slots[slot].dataID != 0 {
             let worker = self.worker(of: slot)
+            let isForEver = isSilent[worker] && window.isSuspect(worker)
+            let isSilentLong = isForEver || window.isSilent(worker, for: Self.blockedMax, at: now)
             // One that has just come to a worker that was silent before has not waited yet.
-            let patience = isSilent[worker] ? Self.answerMax : Self.blockedMax
+            let patience = isForEver ? Self.answerMax : Self.blockedMax
             // Where nobody can be asked any more, those count as silent too that begin nothing.
-            guard isSilent[worker] || window.isSilent, slots[slot].openedAt + patience <= now else {
-                continue
-            }
+            guard isSilentLong || window.isSilent, slots[slot].openedAt + patience <= now else { continue }
             if !slots[slot].isReplied {
                 hasFailedStalled = true
                 perform(slots[slot].pair.stalled(), on: slot, now: now)
-            } else if isSilent[worker], window.isSuspect(worker) && isKeptWaiting(slot) {
-                perform(slots[slot].pair.stalled(), on: slot, now: now)
-            } else if waitingCounts[worker] > 1, window.isSilent(worker, for: Self.blockedMax, at: now),
-                isKeptWaiting(slot)
-            {
+            } else if isSilentLong, isKeptWaiting(slot), isForEver || waitingCounts[worker] > 1 {
                 perform(slots[slot].pair.stalled(), on: slot, now: now)
             }
         }

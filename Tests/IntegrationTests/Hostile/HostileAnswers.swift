@@ -205,11 +205,6 @@ enum HostileAnswers {
         HostileRow("a list that is too old", .list, .nothing, seconds: 5) {
             try $0.wire.send("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n")
         },
-        HostileRow("a list whose pages never end", .list, .nothing, seconds: 10) {
-            try $0.wire.send(
-                HostileServer.ok(#"{"metadata":{"continue":"again"},"items":[\#(HostileServer.pod)]}"#)
-            )
-        },
         HostileRow("a page that is too old, whenever it is asked for", .list, .nothing, seconds: 5) {
             let isFirst = !($0.head?.target.contains("continue=") ?? false)
             try $0.wire.send(

@@ -73,6 +73,24 @@ extension Integration {
             }
         }
 
+        @Test(arguments: [[], ["--balance", "least"], ["--balance", "round-robin"]])
+        func `where every pod is gone clients wait for the next one`(options: [String]) throws {
+            let kind = ClusterKind.miniCluster(.ideal).with("--pod", "demo", "--pod", "second")
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try forward("svc/demo", port: ":7", options, in: scenario)
+                try expectEcho(forward, 4, in: scenario)
+                for pod in ["demo", "second"] { try scenario.cluster.admin("POST", "/delete?pod=\(pod)") }
+                try scenario.poll(for: "the last pod's loss to be told") {
+                    forward.process.errors.text.contains("and there is no other: clients wait for one")
+                }
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("patience")
+                try create("third", in: scenario)
+                #expect(try client.receive(8) == Array("patience".utf8))
+                try expectEcho(forward, 4, in: scenario)
+            }
+        }
+
         @Test func `a list that comes in pages is read to its end`() throws {
             let kind = ClusterKind.miniCluster(.ideal)
                 .with("--page-max", "1", "--pod", "demo", "--pod", "second", "--pod", "third")
