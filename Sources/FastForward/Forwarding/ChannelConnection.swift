@@ -7,7 +7,7 @@
 package final class ChannelConnection: Carrier, TurnWork {
     /// Ciphertext that waits for the kernel, in bytes: there may be thousands of these connections.
     private static let toPodMarks = BacklogMarks(lowBytes: 64 * 1024, highBytes: 256 * 1024)
-    /// How long the server may take to close behind the client's end.
+    /// How long the server may take to close behind the client's end, and the network for any of its last bytes.
     private static let endMax = TimeSpan.seconds(10)
     private let upgrade: TunnelUpgrade
     private let path: APIPath
@@ -29,6 +29,8 @@ package final class ChannelConnection: Carrier, TurnWork {
     private var toPodGate = BacklogGate()
     /// Runs while the server is to take note of the client's end.
     private var endTimer: LoopTimer?
+    /// How much had been acknowledged when that was last looked at.
+    private var acknowledgedAtLook = 0
     private var isHeldUp = false
 
     /// - Parameters:
@@ -261,9 +263,18 @@ package final class ChannelConnection: Carrier, TurnWork {
         }
         sendControl(.close, WebSocketControlPayload(closeCode: 1000))
         resumeUpstream()
-        let timer = LoopTimer(loop: loop) { self.over(nil) }
+        let timer = LoopTimer(loop: loop) { self.lookAtEnd() }
         endTimer = timer
+        acknowledgedAtLook = acknowledgedByteCount
         timer.schedule(at: loop.now + Self.endMax)
+    }
+
+    /// Waits on while the client's last bytes get on: over a slow link they take their time.
+    private func lookAtEnd() {
+        let acknowledged = acknowledgedByteCount
+        guard acknowledged > acknowledgedAtLook, acknowledged < sentByteCount else { return over(nil) }
+        acknowledgedAtLook = acknowledged
+        endTimer?.schedule(at: loop.now + Self.endMax)
     }
 
     // MARK: Ending

@@ -6,7 +6,7 @@ enum FoundSeeds {
     static let all: [UInt64] = [
         readingNotResumed, clientsNotResumed, tunnelNotResumed, bytesOfAnother, endOfLostTunnel,
         tunnelTimerLeft, endOvertaken, resetTakenForEnd, slowLinkTakenForSilence, sentToSecondPod,
-        successorKeptOut, wayForgotten,
+        successorKeptOut, wayForgotten, lastBytesGivenUp,
     ]
 
     /// Clients that waited for a worker of the server were not read again when it had answered.
@@ -35,4 +35,6 @@ enum FoundSeeds {
     private static let successorKeptOut: UInt64 = 306
     /// The first tunnel to a new pod met an API server that failed for a moment: every way in was given up for good.
     private static let wayForgotten: UInt64 = 319
+    /// A WebSocket of channels was closed ten seconds behind its client, though a slow link still had the last bytes.
+    private static let lastBytesGivenUp: UInt64 = 224_256
 }
