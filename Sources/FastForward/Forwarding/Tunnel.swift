@@ -90,7 +90,7 @@ package final class Tunnel: Carrier, TurnWork {
         guard candidate.standing == .open else { return candidate }
         candidate.isHeldUp = isHeldUp || holdingCount > 0 || isDoubted
         candidate.load = core.load
-        candidate.isSuspect = core.isWhollySuspect(at: loop.now)
+        candidate.isSuspect = core.isWhollySuspect
         if candidate.load > 0 {
             candidate.port = lastPort
             candidate.loadedSince = loadedSince

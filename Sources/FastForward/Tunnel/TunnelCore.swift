@@ -408,8 +408,8 @@ package struct TunnelCore: ~Copyable {
             || (0..<WorkerWindow.workerCount).contains { window.isBlocked($0, at: now) }
     }
 
-    /// Whether connections that failed may have left something in the way of every worker that may be used.
-    package func isWhollySuspect(at now: Instant) -> Bool { window.isWhollySuspect(at: now) }
+    /// Whether connections that failed may have left something in the way of every worker.
+    package var isWhollySuspect: Bool { window.isWhollySuspect }
 
     /// Tells whether the driver reads the tunnel.
     package mutating func readingChanged(to isReading: Bool, at now: Instant) {

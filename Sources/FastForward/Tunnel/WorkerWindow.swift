@@ -140,9 +140,7 @@ package struct WorkerWindow: Equatable {
     package func isSuspect(_ worker: Int) -> Bool { workers[worker].suspectUntil > workers[worker].acked }
 
     /// Whether no worker is above suspicion, as far as the server answers PINGs at all.
-    package func isWhollySuspect(at now: Instant) -> Bool {
-        hasAnswered && (0..<Self.workerCount).allSatisfy { isSuspect($0) || isBlocked($0, at: now) }
-    }
+    package var isWhollySuspect: Bool { hasAnswered && (0..<Self.workerCount).allSatisfy { isSuspect($0) } }
 
     /// Tells whether the tunnel is read: an answer that we do not fetch is no silence of the server's.
     package mutating func readingChanged(to isReading: Bool, at now: Instant) {
@@ -240,14 +238,13 @@ package struct WorkerWindow: Equatable {
             if let readingSince, readingSince <= overdueSince, !isBlocked(worker, at: now) {
                 latestAnswer = max(latestAnswer, now - overdueSince)
             }
-            workers[worker].pings.removeFirst(place + 1)
         } else {
-            workers[worker].pings.removeFirst(place + 1)
             // The first of its round: the others' are due.
             let round = (ping.number + Self.workerCount - 1) / Self.workerCount * Self.workerCount
             arrivedPingCount = max(arrivedPingCount, min(round, pingCount))
             forEachPing(upTo: round) { $0.overdueSince = $0.overdueSince ?? now }
         }
+        workers[worker].pings.removeFirst(place + 1)
         return true
     }
 }
