@@ -213,10 +213,7 @@ final class PodSet {
             return
         }
         guard let next = successor(of: current, pods) else {
-            if !isBereft { handler(.bereft(of: current.name, loss)) }
-            isBereft = true
-            // One that terminates may serve for a while.
-            if loss != .terminating { current.tunnels.suspend() }
+            stay(with: current, loss)
             return
         }
         isBereft = false
@@ -267,15 +264,21 @@ final class PodSet {
             guard let loss = pods.loss(of: member.name, uid: member.uid) else { continue }
             // The last one is left only for another.
             guard members.contains(where: { !$0.isLeft && $0 !== member }) else {
-                if !isBereft { handler(.bereft(of: member.name, loss)) }
-                isBereft = true
-                if loss != .terminating { member.tunnels.suspend() }
+                stay(with: member, loss)
                 return
             }
             handler(.left(member.name, loss))
             leave(member)
         }
         isBereft = false
+    }
+
+    /// Keeps a pod that is lost, as there is no other: its clients wait for one.
+    private func stay(with member: Member, _ loss: PodLoss) {
+        if !isBereft { handler(.bereft(of: member.name, loss)) }
+        isBereft = true
+        // One that terminates may serve for a while.
+        if loss != .terminating { member.tunnels.suspend() }
     }
 
     private func leave(_ member: Member) {
