@@ -59,18 +59,6 @@ func (p *process) exit() string {
 	return strconv.Itoa(status.ExitStatus())
 }
 
-// kibibytes reads a field of /proc/PID/status.
-func (p *process) kibibytes(field string) int {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	for _, line := range strings.Split(string(text), "\n") {
-		if words := strings.Fields(line); len(words) == 3 && words[0] == field+":" {
-			number, _ := strconv.Atoi(words[1])
-			return number
-		}
-	}
-	return 0
-}
-
 // descriptors counts the open ones.
 func (p *process) descriptors() int {
 	entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))

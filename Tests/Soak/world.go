@@ -276,8 +276,9 @@ func (w *world) inspect(f *forward) forwardResult {
 	if err != nil {
 		w.violate("%s: %v", f.plan.name, err)
 	}
-	r.MemoryMiB = float64(f.kibibytes("VmHWM")) / 1024
-	r.MemoryEndMiB = float64(f.kibibytes("VmRSS")) / 1024
+	peak, _ := f.Kibibytes("VmHWM")
+	resident, _ := f.Kibibytes("VmRSS")
+	r.MemoryMiB, r.MemoryEndMiB = peak/1024, resident/1024
 	if r.MemoryMiB > float64(r.MemoryBoundMiB) {
 		w.violate("%s had %.0f MiB, more than %d", f.plan.name, r.MemoryMiB, r.MemoryBoundMiB)
 	}

@@ -131,7 +131,7 @@ func standing(count int, how standstill) procedure {
 		if err != nil {
 			return nil, err
 		}
-		peak, err := f.status("VmHWM")
+		peak, err := f.Kibibytes("VmHWM")
 		if err != nil {
 			return nil, err
 		}

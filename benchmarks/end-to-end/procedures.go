@@ -242,11 +242,11 @@ func idle(b *bench, s subject) (values, error) {
 	}
 	defer f.end()
 	time.Sleep(idleSpan)
-	resident, err := f.status("VmRSS")
+	resident, err := f.Kibibytes("VmRSS")
 	if err != nil {
 		return nil, err
 	}
-	own, err := f.status("RssAnon")
+	own, err := f.Kibibytes("RssAnon")
 	return values{"resident": resident / 1024, "own": own / 1024}, err
 }
 
@@ -271,7 +271,7 @@ func holding(all int) procedure {
 			return nil, err
 		}
 		time.Sleep(idleSpan)
-		before, err := f.status("RssAnon")
+		before, err := f.Kibibytes("RssAnon")
 		if err != nil {
 			return nil, err
 		}
@@ -291,11 +291,11 @@ func holding(all int) procedure {
 		}
 		opened := time.Since(begun)
 		time.Sleep(idleSpan)
-		resident, err := f.status("VmRSS")
+		resident, err := f.Kibibytes("VmRSS")
 		if err != nil {
 			return nil, err
 		}
-		own, err := f.status("RssAnon")
+		own, err := f.Kibibytes("RssAnon")
 		if err != nil {
 			return nil, err
 		}

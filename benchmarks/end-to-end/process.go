@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -47,20 +46,6 @@ func (p *process) cpu() (time.Duration, error) {
 		return 0, fmt.Errorf("%s has ended: %s", p.Name, p.Said.Last())
 	}
 	return time.Duration(now.Nano()), nil
-}
-
-// status reads a field of /proc/PID/status that is in KiB.
-func (p *process) status(field string) (kibibytes float64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	if err != nil {
-		return 0, err
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		if words := strings.Fields(line); len(words) == 3 && words[0] == field+":" {
-			return strconv.ParseFloat(words[1], 64)
-		}
-	}
-	return 0, fmt.Errorf("no %s in the status of %s", field, p.Name)
 }
 
 // libraries are the shared libraries that the process has mapped, without libc and what comes with it.

@@ -27,6 +27,10 @@ extension Integration {
             #expect(echo.counts == ["complete": count], "\(echo)")
         }
 
+        private func expectLine(_ beginning: String, of forward: Forward, in scenario: Scenario) throws {
+            _ = try forward.process.errors.line(beginningWith: beginning, until: scenario.deadline)
+        }
+
         private func create(_ pod: String, in scenario: Scenario) throws {
             try scenario.cluster.admin("POST", "/create?pod=\(pod)&labels=app=demo")
         }
@@ -41,10 +45,7 @@ extension Integration {
                 #expect(try client.receive(6) == Array("before".utf8))
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
                 _ = client.receiveToEnd()
-                _ = try forward.process.errors.line(
-                    beginningWith: "pod/demo is gone: forwarding to pod/next",
-                    until: scenario.deadline
-                )
+                try expectLine("pod/demo is gone: forwarding to pod/next", of: forward, in: scenario)
                 try expectEcho(forward, 20, in: scenario)
             }
         }
@@ -60,15 +61,9 @@ extension Integration {
                     in: scenario
                 )
                 try create("second", in: scenario)
-                _ = try forward.process.errors.line(
-                    beginningWith: "forwarding to pod/second too",
-                    until: scenario.deadline
-                )
+                try expectLine("forwarding to pod/second too", of: forward, in: scenario)
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
-                _ = try forward.process.errors.line(
-                    beginningWith: "pod/demo is gone: no longer",
-                    until: scenario.deadline
-                )
+                try expectLine("pod/demo is gone: no longer", of: forward, in: scenario)
                 try expectEcho(forward, 10, in: scenario)
             }
         }
@@ -97,16 +92,10 @@ extension Integration {
             try Scenario.run(kind, within: .seconds(40)) { scenario in
                 let forward = try forward("svc/demo", port: ":7", ["--balance", "round-robin"], in: scenario)
                 for pod in ["second", "third"] {
-                    _ = try forward.process.errors.line(
-                        beginningWith: "forwarding to pod/\(pod) too",
-                        until: scenario.deadline
-                    )
+                    try expectLine("forwarding to pod/\(pod) too", of: forward, in: scenario)
                 }
                 try create("fourth", in: scenario)
-                _ = try forward.process.errors.line(
-                    beginningWith: "forwarding to pod/fourth too",
-                    until: scenario.deadline
-                )
+                try expectLine("forwarding to pod/fourth too", of: forward, in: scenario)
                 try expectEcho(forward, 8, in: scenario)
             }
         }
@@ -122,17 +111,11 @@ extension Integration {
                     ["--balance", "round-robin"],
                     in: scenario
                 )
-                _ = try forward.process.errors.line(
-                    beginningWith: "forwarding to pod/unready too",
-                    until: scenario.deadline
-                )
+                try expectLine("forwarding to pod/unready too", of: forward, in: scenario)
                 try expectEcho(forward, 10, in: scenario)
                 let other = try self.forward("svc/demo", port: ":7", ["--balance", "least"], in: scenario)
                 try create("ready", in: scenario)
-                _ = try other.process.errors.line(
-                    beginningWith: "forwarding to pod/ready too",
-                    until: scenario.deadline
-                )
+                try expectLine("forwarding to pod/ready too", of: other, in: scenario)
                 #expect(!other.process.errors.text.contains("unready"), "\(other.process.errors.text)")
             }
         }
@@ -147,15 +130,9 @@ extension Integration {
                 try expectEcho(forward, 4, in: scenario)
                 try create("stranger", in: scenario)
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
-                _ = try forward.process.errors.line(
-                    beginningWith: "pod/demo is gone, and there is no other",
-                    until: scenario.deadline
-                )
+                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
                 try create("second", in: scenario)
-                _ = try forward.process.errors.line(
-                    beginningWith: "pod/demo is gone: forwarding to pod/second",
-                    until: scenario.deadline
-                )
+                try expectLine("pod/demo is gone: forwarding to pod/second", of: forward, in: scenario)
                 try expectEcho(forward, 4, in: scenario)
             }
         }
@@ -164,10 +141,7 @@ extension Integration {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward("deploy/demo", in: scenario)
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
-                _ = try forward.process.errors.line(
-                    beginningWith: "pod/demo is gone, and there is no other",
-                    until: scenario.deadline
-                )
+                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
                 let client = try scenario.connect(to: forward[7000])
                 try client.send("waiting")
                 try create("late", in: scenario)
@@ -185,10 +159,7 @@ extension Integration {
                 try scenario.cluster.admin("POST", "/phase?pod=deaf&phase=Running")
                 try scenario.cluster.admin("POST", "/ready?pod=deaf&on=1")
                 let forward = try forward("deploy/demo", ["--balance", "round-robin"], in: scenario)
-                _ = try forward.process.errors.line(
-                    beginningWith: "forwarding to pod/deaf too",
-                    until: scenario.deadline
-                )
+                try expectLine("forwarding to pod/deaf too", of: forward, in: scenario)
                 try expectEcho(forward, 40, in: scenario)
                 #expect(
                     !forward.process.errors.text.contains("an error occurred"),
@@ -209,10 +180,7 @@ extension Integration {
                     remotePorts: [7002],
                     until: scenario.deadline
                 )
-                _ = try forward.process.errors.line(
-                    beginningWith: "forwarding to pod/second too",
-                    until: scenario.deadline
-                )
+                try expectLine("forwarding to pod/second too", of: forward, in: scenario)
                 let client = try scenario.connect(to: forward[7002])
                 try client.send("deposit 100")
                 try scenario.poll(for: "the bytes in the pod") {
@@ -280,15 +248,9 @@ extension Integration {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 try create("second", in: scenario)
                 let forward = try forward("deploy/demo", ["--balance", how], in: scenario)
-                _ = try forward.process.errors.line(
-                    beginningWith: "forwarding to pod/second too",
-                    until: scenario.deadline
-                )
+                try expectLine("forwarding to pod/second too", of: forward, in: scenario)
                 try create("third", in: scenario)
-                _ = try forward.process.errors.line(
-                    beginningWith: "forwarding to pod/third too",
-                    until: scenario.deadline
-                )
+                try expectLine("forwarding to pod/third too", of: forward, in: scenario)
                 // The first ones may come before every pod has a tunnel.
                 try expectEcho(forward, 3, in: scenario)
                 try expectEcho(forward, 60, in: scenario)
@@ -302,10 +264,7 @@ extension Integration {
                     #expect((18...23).contains(count), "\(line)")
                 }
                 try scenario.cluster.admin("POST", "/delete?pod=second")
-                _ = try forward.process.errors.line(
-                    beginningWith: "pod/second is gone: no longer",
-                    until: scenario.deadline
-                )
+                try expectLine("pod/second is gone: no longer", of: forward, in: scenario)
                 try expectEcho(forward, 40, in: scenario)
             }
         }

@@ -5,8 +5,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -94,6 +96,20 @@ func (p *Process) HasEnded() bool {
 	default:
 		return false
 	}
+}
+
+// Kibibytes reads a field of /proc/PID/status that is in KiB.
+func (p *Process) Kibibytes(field string) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		if words := strings.Fields(line); len(words) == 3 && words[0] == field+":" {
+			return strconv.ParseFloat(words[1], 64)
+		}
+	}
+	return 0, fmt.Errorf("no %s in the status of %s", field, p.Name)
 }
 
 // Signal sends a signal, unless it has ended.
