@@ -238,13 +238,14 @@ package struct WorkerWindow: Equatable {
             if let readingSince, readingSince <= overdueSince, !isBlocked(worker, at: now) {
                 latestAnswer = max(latestAnswer, now - overdueSince)
             }
+            workers[worker].pings.removeFirst(place + 1)
         } else {
+            workers[worker].pings.removeFirst(place + 1)
             // The first of its round: the others' are due.
             let round = (ping.number + Self.workerCount - 1) / Self.workerCount * Self.workerCount
             arrivedPingCount = max(arrivedPingCount, min(round, pingCount))
             forEachPing(upTo: round) { $0.overdueSince = $0.overdueSince ?? now }
         }
-        workers[worker].pings.removeFirst(place + 1)
         return true
     }
 }
