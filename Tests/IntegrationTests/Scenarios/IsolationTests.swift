@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension Integration {
@@ -15,7 +16,7 @@ extension Integration {
                     "--bytes",
                     "\(64 << 20)",
                     "--hold",
-                    "9s"
+                    "50s"
                 )
                 try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
                 let others = try scenario.load("echo", on: forward[7000], "--connections", "16")
@@ -24,6 +25,7 @@ extension Integration {
                     containing: "the client read nothing for 5 s while 16 other connections waited behind it",
                     until: scenario.deadline
                 )
+                stalled.process.send(signal: SIGUSR1)
                 #expect(try stalled.report().counts == ["reset": 1])
             }
         }

@@ -275,7 +275,7 @@ func stallReader(s *session) error {
 			break
 		}
 	}
-	time.Sleep(s.load.hold)
+	s.load.standStill()
 	if err := s.receive(read, s.load.bytes, traffic.IsPattern); err != nil {
 		return err
 	}

@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"sort"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"ffwd/traffic"
@@ -100,7 +102,7 @@ func main() {
 	flags.IntVar(&given.oneByte, "one-byte", 0, "on how many of the connections each chunk is one byte")
 	flags.BoolVar(&given.halfClose, "half-close", false, "end the sending side behind the last byte")
 	flags.IntVar(&given.rounds, "rounds", 100, "round trips on each connection")
-	flags.DurationVar(&given.hold, "hold", time.Second, "how long to hold still")
+	flags.DurationVar(&given.hold, "hold", time.Second, "how long to hold still, SIGUSR1 ends it")
 	flags.DurationVar(&given.over, "over", 0, "over how long to spread what is sent")
 	flags.IntVar(&given.wait, "ms", 100, "milliseconds that the pod waits")
 	flags.Int64Var(&given.read, "read", -1, "bytes to read before going or holding still; -1: half, or none")
@@ -114,7 +116,13 @@ func main() {
 		os.Exit(2)
 	}
 
-	all := &load{options: given, tally: newTally(), details: map[string]any{}}
+	all := &load{options: given, tally: newTally(), details: map[string]any{}, goOn: make(chan struct{})}
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGUSR1)
+	go func() {
+		<-told
+		close(all.goOn)
+	}()
 	all.deadline = all.tally.started.Add(given.timeout)
 	done := make(chan struct{})
 	go func() {
@@ -172,6 +180,16 @@ type load struct {
 
 	// began counts the connections that have had a first piece.
 	began atomic.Int64
+	// goOn is closed when SIGUSR1 has ended the time to hold still.
+	goOn chan struct{}
+}
+
+// standStill takes --hold, or until SIGUSR1.
+func (l *load) standStill() {
+	select {
+	case <-time.After(l.hold):
+	case <-l.goOn:
+	}
 }
 
 func (l *load) detail(name string, value any) {

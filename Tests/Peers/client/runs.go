@@ -88,7 +88,7 @@ func hold(l *load) {
 	if l.untilEOF {
 		io.Copy(io.Discard, os.Stdin)
 	} else {
-		time.Sleep(l.hold)
+		l.standStill()
 	}
 	close(release)
 	wait.Wait()
