@@ -96,7 +96,7 @@ struct PortForwardCommand: ParsableCommand {
 
     @Flag(
         name: .customLong("no-reconnect"),
-        help: "End when the connection to the pod is lost, as kubectl does."
+        help: "End when the connection to the pod is lost, or the pod has gone, as kubectl does."
     )
     var endsWhenLost = false
 

@@ -32,6 +32,9 @@ package final class ChannelConnection: Carrier, TurnWork {
     /// How much had been acknowledged when that was last looked at.
     private var acknowledgedAtLook = 0
     private var isHeldUp = false
+    /// Payload, in bytes.
+    private(set) var toPodBytes: UInt64 = 0
+    private(set) var fromPodBytes: UInt64 = 0
 
     /// - Parameters:
     ///   - path: with the port in its query.
@@ -140,6 +143,7 @@ package final class ChannelConnection: Carrier, TurnWork {
         guard let local, !local.isClosing, endTimer == nil else { return }
         local.output.appendBorrowed(batch, range)
         local.isTouched = true
+        fromPodBytes += UInt64(range.count)
     }
 
     private func flushLocal(_ batch: inout ByteBuffer) {
@@ -178,6 +182,7 @@ package final class ChannelConnection: Carrier, TurnWork {
 
     override func sendToPod(_ local: LocalConnection, _ count: Int) {
         guard let staging else { return }
+        toPodBytes += UInt64(count)
         ChannelCore.makeMessage(
             answer.channelForm,
             ofBytes: count,

@@ -27,6 +27,8 @@ final class ChannelSet {
     /// Bounded as the clients that wait for a tunnel are, in number and time.
     private var waiting = FirstInFirstOut<(local: LocalConnection, since: Instant)>()
     private var timer: LoopTimer?
+    /// Of the connections that are over.
+    private var pastStatistics = TunnelStatistics()
 
     /// - Parameters:
     ///   - path: for a port of the pod.
@@ -91,9 +93,15 @@ final class ChannelSet {
             reportEnd: { [weak self] in self?.ended(number) }
         )
         connections[number] = connection
+        pastStatistics.connections += 1
         opening.insert(number)
         openingEnds.push((loop.now + Self.openingSpan, number))
         connection.openUpstream()
+    }
+
+    /// What has gone through the WebSockets so far.
+    var statistics: TunnelStatistics {
+        connections.values.reduce(into: pastStatistics) { $0.add($1) }
     }
 
     /// Whether it carries and waits for nobody.
@@ -106,7 +114,7 @@ final class ChannelSet {
     }
 
     private func ended(_ number: Int) {
-        connections[number] = nil
+        if let connection = connections.removeValue(forKey: number) { pastStatistics.add(connection) }
         opened(number)
     }
 

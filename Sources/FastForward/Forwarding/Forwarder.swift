@@ -30,7 +30,7 @@ package final class Forwarder {
         package var balance: PodBalance?
         /// How long clients wait for a tunnel where there is none.
         package var hold = TimeSpan.seconds(30)
-        /// Whether a lost tunnel is made again; false: the forward ends, as kubectl's does.
+        /// Whether a lost tunnel is made again, and a lost pod replaced; false: the forward ends, as kubectl's does.
         package var reconnects = true
         /// Reads the kubeconfig once more; nil: it is not read again.
         package var reloadedAccess: (() -> ClusterAccess?)?
@@ -138,6 +138,7 @@ package final class Forwarder {
                 limits: request.limits,
                 budget: budget,
                 hold: request.hold,
+                reconnects: request.reconnects,
                 balance: request.balance,
                 endpoint: { [weak self] in self?.endpoint },
                 renewedEndpoint: { [weak self] in self?.renewedEndpoint() },
@@ -193,7 +194,7 @@ package final class Forwarder {
         case .lost(let error, let isLast):
             if isLast { hasTunnel = false }
             if isReady, isLast, !request.reconnects {
-                fail(.lostConnection(error))
+                fail(.lostConnection)
             } else if isReady {
                 handler(.tunnelLost(error, isLast: isLast))
             } else if isLast {
@@ -205,7 +206,15 @@ package final class Forwarder {
             failures[failure.kind, default: 0] += 1
             handler(.connectionFailed(localPort: local, remotePort: remote, failure))
         case .moved(let old, let new, let loss): handler(.podChanged(from: old, to: new, loss))
-        case .bereft(let name, let loss): handler(.podMissing(name, loss))
+        case .bereft(let name, let loss):
+            guard !request.reconnects else {
+                handler(.podMissing(name, loss))
+                return
+            }
+            // One that terminates may serve for a while.
+            guard loss != .terminating else { return }
+            handler(.podLeft(name, loss))
+            fail(.lostConnection)
         case .joined(let name): handler(.podJoined(name))
         case .left(let name, let loss): handler(.podLeft(name, loss))
         }
@@ -246,12 +255,21 @@ package final class Forwarder {
             }
         }
         handler(.ready)
-        guard request.reconnects else { return }
+        followPods(of: found)
         // Where nothing tells of the network, a dead one is noticed by its silence.
+        guard request.reconnects else { return }
         networkWatch = try? NetworkWatch(loop: loop) { [weak self] in self?.networkChanged() }
+    }
+
+    private func followPods(of found: TargetSearch.Found) {
         let namespace = found.pod.metadata.namespace ?? request.access.namespace
+        let onlyPod = PodSelector(pod: found.pod.metadata.name, namespace: namespace)
+        guard request.reconnects || request.balance != nil else {
+            pods?.follow(onlyPod, service: nil, areNamedBySlices: false)
+            return
+        }
         pods?.follow(
-            found.selector ?? PodSelector(pod: found.pod.metadata.name, namespace: namespace),
+            found.selector ?? onlyPod,
             service: found.service?.metadata.name,
             areNamedBySlices: found.slices != nil
         )

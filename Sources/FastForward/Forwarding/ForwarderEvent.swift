@@ -59,8 +59,8 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
     case invalidAddress(String)
     /// The system allows this process too few descriptors for even one client.
     case tooFewDescriptors(limit: Int, open: Int)
-    /// The last tunnel is gone, and no other is to be made.
-    case lostConnection(UpstreamError)
+    /// The last tunnel or the pod is gone, and no other is to be had.
+    case lostConnection
 
     /// One line for a person, in kubectl's words where it has some.
     package var description: String {

@@ -13,13 +13,10 @@ package enum PodBalance: String, CaseIterable, Sendable {
 /// (``ObjectWatch``; ``TargetPods`` says what that means): without balancing the forward stays with its pod until that is
 /// lost, and then moves to the best of the others; with balancing every pod that serves takes part. A pod that is lost is
 /// *left*: its live connections go on to their own end, new ones and those on which nothing has happened yet go elsewhere.
-/// A pod that refuses a dial is set aside for a while, as long as there are others.
+/// A pod whose port refuses a dial is set aside for that port for a while, as long as there are others.
 final class PodSet {
     /// How many pods take part in balancing, as far as there is memory: each has tunnels of its own.
     static let balancedPodsMax = 64
-    /// How long a pod that refused is set aside: longer each time.
-    private static let asideShortest = TimeSpan.seconds(1)
-    private static let asideLongest = TimeSpan.seconds(30)
 
     /// How long after its begin a forward begins to follow its pod.
     private static let followAfter = TimeSpan.milliseconds(500)
@@ -31,7 +28,7 @@ final class PodSet {
         case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
         /// New connections go to another pod.
         case moved(from: String, to: String, PodLoss)
-        /// The pod is lost, and there is no other yet.
+        /// The pod is lost, and there is no other yet; told again when it is lost for another reason.
         case bereft(of: String, PodLoss)
         /// A pod takes part in balancing, or does no more.
         case joined(String)
@@ -45,6 +42,8 @@ final class PodSet {
         let limits: TunnelLimits
         let budget: MemoryBudget
         let hold: TimeSpan
+        /// Whether a lost pod gives way to another one.
+        let reconnects: Bool
         /// Nil: one pod at a time.
         let balance: PodBalance?
         let endpoint: () -> UpstreamEndpoint?
@@ -65,8 +64,7 @@ final class PodSet {
         var isServing = true
         var isLeft = false
         var connectionCount = 0
-        var refusals = 0
-        var asideUntil = Instant(nanoseconds: 0)
+        var refusedPorts = RefusedPorts()
 
         init(
             number: Int,
@@ -83,6 +81,11 @@ final class PodSet {
             self.tunnels = tunnels
             self.remotePorts = remotePorts
         }
+
+        /// Where connections of a listener go in this pod.
+        func remotePort(for port: ForwardedListener) -> UInt16 {
+            remotePorts.indices.contains(port.index) ? remotePorts[port.index] : port.remote
+        }
     }
 
     private let surroundings: Surroundings
@@ -95,12 +98,13 @@ final class PodSet {
     /// Of a service, where the user may read them.
     private var sliceWatch: ObjectWatch<EndpointSlice>?
     private var areNamedBySlices = false
-    private var isBereft = false
+    /// Why the only pod is lost, where there is no other.
+    private var bereftBy: PodLoss?
     private var turn = 0
     /// The way into the server that has worked for some pod.
     private var foundWay: TunnelWay?
     private var isClosed = false
-    /// Of the pods that were left.
+    /// Of the pods that were left, and have not come again under their names.
     private var pastStatistics: [(name: String, TunnelStatistics)] = []
     private static let pastPodsMax = 100
 
@@ -115,8 +119,20 @@ final class PodSet {
     var usesChannels: Bool { members.contains { $0.tunnels.usesChannels } }
     private var hasTunnel: Bool { members.contains { $0.hasTunnel && !$0.isLeft } }
 
+    /// By name: a pod that was made again under its name is counted with the one before.
     var statistics: [(name: String, TunnelStatistics)] {
-        pastStatistics + members.map { ($0.name, $0.tunnels.statistics) }
+        var all = pastStatistics
+        for member in members { Self.add(member, to: &all) }
+        return all
+    }
+
+    private static func add(_ member: Member, to all: inout [(name: String, TunnelStatistics)]) {
+        let statistics = member.tunnels.statistics
+        if let index = all.firstIndex(where: { $0.name == member.name }) {
+            all[index].1.add(statistics)
+        } else {
+            all.append((member.name, statistics))
+        }
     }
 
     // MARK: Pods
@@ -209,14 +225,14 @@ final class PodSet {
         guard let current = members.last(where: { !$0.isLeft }),
             let loss = pods.loss(of: current.name, uid: current.uid)
         else {
-            isBereft = false
+            bereftBy = nil
             return
         }
-        guard let next = successor(of: current, pods) else {
+        guard surroundings.reconnects, let next = successor(of: current, pods) else {
             stay(with: current, loss)
             return
         }
-        isBereft = false
+        bereftBy = nil
         add(
             next.pod.metadata.name,
             uid: next.pod.metadata.uid,
@@ -270,15 +286,16 @@ final class PodSet {
             handler(.left(member.name, loss))
             leave(member)
         }
-        isBereft = false
+        bereftBy = nil
     }
 
     /// Keeps a pod that is lost, as there is no other: its clients wait for one.
     private func stay(with member: Member, _ loss: PodLoss) {
-        if !isBereft { handler(.bereft(of: member.name, loss)) }
-        isBereft = true
         // One that terminates may serve for a while.
         if loss != .terminating { member.tunnels.suspend() }
+        guard loss != bereftBy else { return }
+        bereftBy = loss
+        handler(.bereft(of: member.name, loss))
     }
 
     private func leave(_ member: Member) {
@@ -290,12 +307,11 @@ final class PodSet {
 
     /// Gives a connection to a pod.
     func place(_ local: LocalConnection) {
-        guard let member = chosen(), let port = local.port else {
+        guard let port = local.port, let member = chosen(for: port) else {
             local.fail()
             return
         }
-        local.remotePort =
-            member.remotePorts.indices.contains(port.index) ? member.remotePorts[port.index] : port.remote
+        local.remotePort = member.remotePort(for: port)
         local.podNumber = member.number
         if local.replay == nil, surroundings.balance != nil, members.count > 1, replays.hasRoom {
             local.replay = Replay(replays)
@@ -312,10 +328,12 @@ final class PodSet {
         local.podNumber = -1
     }
 
-    private func chosen() -> Member? {
+    private func chosen(for port: ForwardedListener) -> Member? {
         guard let balance = surroundings.balance else { return members.last { !$0.isLeft } }
         let now = surroundings.loop.now
-        var candidates = members.filter { !$0.isLeft && $0.isServing && $0.asideUntil <= now }
+        var candidates = members.filter {
+            !$0.isLeft && $0.isServing && !$0.refusedPorts.isAside($0.remotePort(for: port), at: now)
+        }
         if candidates.isEmpty { candidates = members.filter { !$0.isLeft && $0.isServing } }
         if candidates.isEmpty { candidates = members.filter { !$0.isLeft } }
         // A pod whose tunnels are on their way or lost keeps nobody waiting while others can be had.
@@ -343,17 +361,17 @@ final class PodSet {
             if isLast { member.hasTunnel = false }
             handler(.lost(error, isLast: isLast && !hasTunnel))
         case .connectionFailed(let local, let remote, let failure):
-            if failure.isRefusedDial { setAside(member) }
+            if failure.isRefusedDial { member.refusedPorts.refused(remote, at: surroundings.loop.now) }
             handler(.connectionFailed(local: local, remote: remote, failure))
         case .connectionLeft(let local):
             uncount(local)
             place(local)
         case .connectionRefused(let local, let failure):
-            setAside(member)
+            member.refusedPorts.refused(local.remotePort, at: surroundings.loop.now)
             uncount(local)
             tryElsewhere(local, failure)
         case .retired:
-            pastStatistics.append((member.name, member.tunnels.statistics))
+            Self.add(member, to: &pastStatistics)
             if pastStatistics.count > Self.pastPodsMax { pastStatistics.removeFirst() }
             members.removeAll { $0 === member }
             member.tunnels.close()
@@ -372,18 +390,6 @@ final class PodSet {
             return
         }
         place(local)
-    }
-
-    private func setAside(_ member: Member) {
-        let now = surroundings.loop.now
-        // Those that were under way when it was set aside tell nothing new.
-        guard member.asideUntil <= now else { return }
-        let span = min(
-            Self.asideShortest.nanoseconds << UInt64(min(member.refusals, 10)),
-            Self.asideLongest.nanoseconds
-        )
-        member.refusals += 1
-        member.asideUntil = now + TimeSpan(nanoseconds: span)
     }
 
     /// Takes note that the network of this host has changed.

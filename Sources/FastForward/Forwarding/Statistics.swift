@@ -1,16 +1,30 @@
-/// What went through the tunnels to one pod.
+/// What went to one pod and came from it, by tunnels or by WebSocket channels.
 package struct TunnelStatistics: Equatable, Sendable {
-    /// Connections that were given to a tunnel; one that moved to another tunnel counts twice.
+    /// Connections that were given to a tunnel, or a WebSocket; one that moved to another tunnel counts twice.
     package var connections = 0
     /// Payload bytes.
     package var toPodBytes: UInt64 = 0
     package var fromPodBytes: UInt64 = 0
+    /// Tunnels.
     package var opened = 0
     package var lost = 0
 
     mutating func add(_ tunnel: Tunnel) {
         toPodBytes += tunnel.toPodBytes
         fromPodBytes += tunnel.fromPodBytes
+    }
+
+    mutating func add(_ connection: ChannelConnection) {
+        toPodBytes += connection.toPodBytes
+        fromPodBytes += connection.fromPodBytes
+    }
+
+    mutating func add(_ other: TunnelStatistics) {
+        connections += other.connections
+        toPodBytes += other.toPodBytes
+        fromPodBytes += other.fromPodBytes
+        opened += other.opened
+        lost += other.lost
     }
 }
 

@@ -192,10 +192,11 @@ package final class TunnelSet: Tunnel.Owner {
         return isHastened
     }
 
-    /// What has gone through the tunnels so far.
+    /// What has gone to the pod and come from it so far.
     package var statistics: TunnelStatistics {
         var sum = pastStatistics
         for tunnel in tunnels { sum.add(tunnel) }
+        if let channels { sum.add(channels.statistics) }
         return sum
     }
 

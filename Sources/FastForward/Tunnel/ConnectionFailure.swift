@@ -22,7 +22,7 @@ package enum ConnectionFailure: Equatable, Sendable {
         case .reset(let status): "the server reset the stream (\(Self.name(ofStatus: status)))"
         case .stalled:
             "the server takes nothing for it: bytes of another connection, which the pod does not read, are in the way "
-                + "(try again: new ones go elsewhere)"
+                + "(try again: new ones go elsewhere; more --tunnels keep connections apart)"
         case .unseen: "the server ends the tunnel and did not take the connection any more"
         case .heldUpOthers(let count):
             "the client read nothing for 5 s while \(count) other connection\(count == 1 ? "" : "s") waited behind it, "

@@ -142,8 +142,9 @@ extension Integration {
             }
         }
 
-        @Test func `SIGUSR1 tells what was done`() throws {
-            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+        @Test(arguments: [ClusterKind.miniCluster(.ideal), .miniCluster(.ideal).by(.channels)])
+        func `SIGUSR1 tells what was done`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, 7999)
                 let echo = try scenario.load(
                     "echo",
@@ -166,7 +167,8 @@ extension Integration {
                     beginningWith: "summary: pod/demo",
                     until: scenario.deadline
                 )
-                #expect(pod.contains(" 4000 from it"), "\(pod)")
+                #expect(pod.contains(": 5 connections, "), "\(pod)")
+                #expect(pod.contains(", 4000 from it"), "\(pod)")
             }
         }
     }

@@ -227,12 +227,40 @@ extension Integration {
             }
         }
 
+        /// kubectl notices it with its next connection.
+        @Test(arguments: [("pod/demo", []), ("deploy/demo", []), ("svc/demo", ["--balance", "least"])])
+        func `--no-reconnect ends when its pod has gone, and not while it still serves`(
+            target: String,
+            options: [String]
+        ) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try forward(
+                    target,
+                    port: target.hasPrefix("svc/") ? ":7" : ":7000",
+                    ["--no-reconnect"] + options,
+                    in: scenario
+                )
+                try scenario.poll(for: "a watch") {
+                    try !scenario.cluster.admin("GET", "/stats").contains("\"watches\":0,")
+                }
+                if options.isEmpty { try create("other", in: scenario) }
+                try scenario.cluster.admin("POST", "/delete?pod=demo&grace=2000")
+                try expectEcho(forward, 4, in: scenario)
+                #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(1))
+                #expect(
+                    forward.process.errors.text
+                        == "pod/demo is gone: no longer forwarding to it\nerror: lost connection to pod\n"
+                )
+            }
+        }
+
         @Test func `a pod of the same name is taken up again`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward("pod/demo", in: scenario)
                 try scenario.poll(for: "a watch") {
                     try scenario.cluster.admin("GET", "/stats").contains("\"watches\":1,")
                 }
+                try expectEcho(forward, 4, in: scenario)
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
                 try create("demo", in: scenario)
                 _ = try forward.process.errors.line(
@@ -240,6 +268,8 @@ extension Integration {
                     until: scenario.deadline
                 )
                 try expectEcho(forward, 4, in: scenario)
+                forward.process.send(signal: Self.report)
+                try expectLine("summary: pod/demo: 8 connections", of: forward, in: scenario)
             }
         }
 
