@@ -216,6 +216,7 @@
     /// What fills no more than half of its buffer is copied where there is room: else many short writes that wait would
     /// keep a large buffer each.
     package mutating func moveAll(to other: inout WriteQueue) {
+        guard count > 0 else { return }
         precondition(borrowedCount == 0 && other.borrowedCount == 0, "settle before moving")
         for index in 0..<count {
             let slice = unsafe slot(index).pointee

@@ -212,11 +212,14 @@ package final class Tunnel: Carrier, TurnWork {
 
     /// The way of a byte: everything else is rare.
     private func receivePayloads(_ batch: borrowing ByteBuffer, from cursor: inout Int) {
-        // Mostly several frames in a row are of one connection.
-        var (slot, local): (Int, LocalConnection?) = (-1, nil)
-        while let payload = core.nextPayload(batch.bytes, from: &cursor) {
-            if payload.slot != slot { (slot, local) = (payload.slot, locals[payload.slot]) }
-            if let local { deliver(payload.range, batch, to: local) }
+        var next = core.nextPayload(batch.bytes, from: &cursor)
+        while let slot = next?.slot {
+            // Mostly several frames in a row are of one connection, which is looked up once for all.
+            let local = locals[slot]
+            while let payload = next, payload.slot == slot {
+                if let local { deliver(payload.range, batch, to: local) }
+                next = core.nextPayload(batch.bytes, from: &cursor)
+            }
         }
     }
 
