@@ -104,6 +104,8 @@ final class Statistics {
     var connectionsFailed = 0
     var bytesToPods = 0
     var bytesFromPods = 0
+    /// Lists and watches that were forbidden on purpose.
+    var listsForbidden = 0
 }
 
 /// What goes wrong on purpose.
@@ -120,6 +122,8 @@ struct Failures {
 
     /// How API requests are answered.
     var answer = Answer.normal
+    /// Nobody may list or watch anything.
+    var forbidsLists = false
     /// PINGs of clients are not answered.
     var dropsPings = false
     /// PINGs of clients are answered later.

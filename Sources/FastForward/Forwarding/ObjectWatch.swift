@@ -4,6 +4,8 @@
 final class ObjectWatch<Object: FollowedObject> {
     /// How soon after one list, or one watch, the next may begin: a server, or a proxy, may end each at once.
     static var spacing: TimeSpan { .seconds(1) }
+    /// How long a right that was refused is not asked for again: a request in each half minute, on average, is no load.
+    private static var refusedPauseMax: TimeSpan { .seconds(60) }
 
     private let loop: EventLoop
     private let endpoint: () -> UpstreamEndpoint?
@@ -15,6 +17,8 @@ final class ObjectWatch<Object: FollowedObject> {
     private var request: APIRequest?
     private var timer: LoopTimer?
     private var policy = ReconnectPolicy()
+    /// Whether the right to list them was refused so far.
+    private(set) var isRefused = false
     private let keys: RandomKeys
     private var isClosed = false
     private var nextList = Instant(nanoseconds: 0)
@@ -25,7 +29,7 @@ final class ObjectWatch<Object: FollowedObject> {
     /// - Parameters:
     ///   - endpoint: asked for each request.
     ///   - path: of a page of the list, or of the watch.
-    ///   - unavailable: called once, where the user may not list or watch.
+    ///   - unavailable: called once, where they cannot be listed, or not yet (``isRefused``).
     ///   - changed: called with each change.
     init(
         loop: EventLoop,
@@ -55,6 +59,12 @@ final class ObjectWatch<Object: FollowedObject> {
             schedule(.watch(resourceVersion: version), at: nextWatch)
         case .watch(let version): watch(from: version)
         case .pause: pause()
+        case .refused:
+            let isFirst = !isRefused
+            if isFirst { policy = ReconnectPolicy(longest: Self.refusedPauseMax) }
+            isRefused = true
+            pause()
+            if isFirst { unavailable() }
         case .stop:
             close()
             unavailable()
@@ -85,6 +95,8 @@ final class ObjectWatch<Object: FollowedObject> {
             }
             var pages = pages
             guard let list = pages.add(page) else { return self.list(pages) }
+            if self.isRefused { self.policy = ReconnectPolicy() }
+            self.isRefused = false
             let action = self.tracker.listed(list)
             self.tellChanges()
             self.perform(action)

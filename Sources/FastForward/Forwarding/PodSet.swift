@@ -198,8 +198,9 @@ final class PodSet {
             endpoint: surroundings.endpoint,
             path: { .endpointSlices(of: service, namespace: selector.namespace, $0, at: $1) },
             unavailable: { [weak self] in
-                self?.sliceWatch = nil
-                self?.podsChanged()
+                guard let self else { return }
+                if self.sliceWatch?.isRefused == false { self.sliceWatch = nil }
+                self.podsChanged()
             },
             changed: { [weak self] in self?.podsChanged() }
         )
@@ -207,11 +208,16 @@ final class PodSet {
         sliceWatch.start(at: begin)
     }
 
+    /// Nil: the target is no service, or they may not be read.
+    private var slices: EndpointTracker? {
+        sliceWatch.flatMap { $0.isRefused ? nil : $0.tracker }
+    }
+
     private func podsChanged() {
         guard !isClosed, let podWatch, podWatch.tracker.hasListed else { return }
         let pods = TargetPods(
             podWatch.tracker,
-            slices: sliceWatch?.tracker,
+            slices: slices,
             areNamedBySlices: areNamedBySlices
         )
         if surroundings.balance == nil {
@@ -245,7 +251,7 @@ final class PodSet {
 
     private func successor(of current: Member, _ pods: TargetPods) -> (pod: Pod, ports: [UInt16])? {
         for pod in pods.serving where pod.metadata.uid != current.uid || pod.metadata.name != current.name {
-            if let ports = surroundings.remotePorts(pod, sliceWatch?.tracker) { return (pod, ports) }
+            if let ports = surroundings.remotePorts(pod, slices) { return (pod, ports) }
         }
         return nil
     }
@@ -268,7 +274,7 @@ final class PodSet {
             let isMember = members.contains {
                 !$0.isLeft && $0.name == pod.metadata.name && $0.uid == pod.metadata.uid
             }
-            guard !isMember, let ports = surroundings.remotePorts(pod, sliceWatch?.tracker),
+            guard !isMember, let ports = surroundings.remotePorts(pod, slices),
                 let namespace = members.first?.namespace
             else { continue }
             add(pod.metadata.name, uid: pod.metadata.uid, namespace: namespace, remotePorts: ports)

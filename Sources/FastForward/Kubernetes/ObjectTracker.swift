@@ -1,8 +1,8 @@
 // Theory of operation: a list says which objects there are and from which version on a watch tells what changes. A
 // watch ends now and then, by the server's own rule or with its connection: the next one begins at the version that the
 // last line named, bookmarks among them. Where the server does not know that version any more (410), and where a watch
-// has failed, a fresh list begins it all again, with growing pauses. Who may not list follows nothing; who may not watch,
-// or not any more, lists now and then.
+// has failed, a fresh list begins it all again, with growing pauses. Who may not list follows nothing, and asks now and
+// then whether that has changed; who may not watch, or not any more, lists now and then.
 
 /// An object of the API that can be listed and watched.
 package protocol FollowedObject: Decodable, Hashable, Sendable {
@@ -61,7 +61,9 @@ package struct ObjectTracker<Object: FollowedObject>: Sendable {
         case watch(resourceVersion: String)
         /// ``retry()`` is due after a pause.
         case pause
-        /// There is no right to follow them.
+        /// There is no right to follow them, for now: ``retry()`` is due after a longer pause.
+        case refused
+        /// The server has no such objects.
         case stop
     }
 
@@ -129,7 +131,9 @@ package struct ObjectTracker<Object: FollowedObject>: Sendable {
     /// Takes note that a list or a watch was refused; nil: it could not be made.
     package mutating func failed(status: Int?) -> Action {
         switch status {
-        case 403, 404, 405: hasListed ? .pause : .stop
+        // A role may be granted later, and an authoriser that restarts refuses everybody.
+        case 403: hasListed ? .pause : .refused
+        case 404, 405: hasListed ? .pause : .stop
         case 410: .list
         case .some, nil: .pause
         }

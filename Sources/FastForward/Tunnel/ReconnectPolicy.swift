@@ -10,12 +10,16 @@ package struct ReconnectPolicy: Equatable {
     /// stream of clients, or a link that flaps, does not become a stream of attempts.
     package static let hastenedSpan = TimeSpan.milliseconds(500)
 
+    /// What the growth of the pauses ends at.
+    private let bound: TimeSpan
     private var failures = 0
     private var failedAt = Instant(nanoseconds: 0)
     /// Not before this instant; nil: at once.
     package private(set) var nextAttempt: Instant?
 
-    package init() {}
+    package init(longest bound: TimeSpan = Self.longest) {
+        self.bound = bound
+    }
 
     /// Whether the pause is over.
     package func mayTry(at now: Instant) -> Bool { nextAttempt.map { $0 <= now } ?? true }
@@ -39,10 +43,10 @@ package struct ReconnectPolicy: Equatable {
     ///
     /// - Parameter random: uniform bits; the pause is that share of the current bound.
     package mutating func failed(at now: Instant, random: UInt32) {
-        let bound = min(Self.shortest.nanoseconds << UInt64(min(failures, 20)), Self.longest.nanoseconds)
+        let most = min(Self.shortest.nanoseconds << UInt64(min(failures, 20)), bound.nanoseconds)
         failures += 1
         failedAt = now
-        nextAttempt = now + TimeSpan(nanoseconds: UInt64(Double(bound) * Double(random) / Double(UInt32.max)))
+        nextAttempt = now + TimeSpan(nanoseconds: UInt64(Double(most) * Double(random) / Double(UInt32.max)))
     }
 
     /// Cuts the pause short: a client has come, or the network has changed.

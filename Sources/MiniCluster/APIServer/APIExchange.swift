@@ -95,7 +95,9 @@ final class APIExchange: SecureConnectionUser {
             send(.methodNotAllowed, to: request)
             return true
         }
-        guard user.mayRead, user.mayReadSlices || resource.type != .endpointSlices else {
+        let isForbiddenList = cluster.failures.forbidsLists && verb != "get"
+        if isForbiddenList { cluster.statistics.listsForbidden += 1 }
+        guard user.mayRead, user.mayReadSlices || resource.type != .endpointSlices, !isForbiddenList else {
             send(.forbidden(user: user.name, verb: verb, resource), to: request)
             return true
         }

@@ -7,6 +7,10 @@ extension Cluster {
         failures.answer = Failures.Answer(rawValue: words) ?? .normal
     }
 
+    /// Lets nobody list or watch anything.
+    package func forbidLists(_ isOn: Bool) { failures.forbidsLists = isOn }
+    package var forbiddenListCount: Int { statistics.listsForbidden }
+
     /// Answers no PING until it is told to go on.
     package func withholdPings(_ isOn: Bool) {
         failures.withholdsPings = isOn

@@ -87,9 +87,12 @@ import Testing
         #expect(tracker.failed(status: 410) == .list)
     }
 
-    @Test func `who may not list follows nothing, who may not watch any more lists now and then`() throws {
+    @Test func `who may not list asks now and then, as does who may not watch any more`() throws {
         var tracker = PodTracker()
-        #expect(tracker.failed(status: 403) == .stop)
+        #expect(tracker.failed(status: 404) == .stop)
+        #expect(tracker.failed(status: 403) == .refused)
+        #expect(tracker.retry() == .list)
+        #expect(tracker.failed(status: 403) == .refused)
         _ = tracker.listed(try list(pod("a")))
         #expect(tracker.failed(status: 403) == .pause)
     }

@@ -19,6 +19,9 @@ import Testing
         #expect(longest.last == ReconnectPolicy.longest)
         policy.failed(at: start, random: 0)
         #expect(pause(policy) == .zero)
+        var patient = ReconnectPolicy(longest: .seconds(60))
+        for _ in 0..<20 { patient.failed(at: start, random: .max) }
+        #expect(pause(patient) == .seconds(60))
     }
 
     @Test func `a tunnel that lives only for a moment does not end the growth, a steady one does`() {

@@ -86,6 +86,23 @@ extension Integration {
             }
         }
 
+        @Test func `a right to list pods that is granted later is noticed`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
+                try scenario.cluster.admin("POST", "/forbid-lists?on=1")
+                let forward = try forward("pod/demo", in: scenario)
+                try scenario.poll(for: "a list that is refused") {
+                    try !scenario.cluster.admin("GET", "/stats").contains("\"listsForbidden\":0,")
+                }
+                #expect(forward.process.errors.text.isEmpty)
+                try scenario.cluster.admin("POST", "/forbid-lists?on=0")
+                try scenario.poll(for: "a watch") {
+                    try scenario.cluster.admin("GET", "/stats").contains("\"watches\":1,")
+                }
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
+            }
+        }
+
         @Test func `a list that comes in pages is read to its end`() throws {
             let kind = ClusterKind.miniCluster(.ideal)
                 .with("--page-max", "1", "--pod", "demo", "--pod", "second", "--pod", "third")

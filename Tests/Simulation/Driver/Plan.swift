@@ -26,6 +26,8 @@ struct Plan {
     var pageMax: Int?
     var links: [sim_link] = []
     var faults: [Fault] = []
+    /// Whether nobody may list the pods from the forward's beginning until the faults are over.
+    var forbidsLists = false
     var clientCount = 1
     /// When the faults are over, in microseconds after the forward was ready.
     var faultSpan: UInt64 = 0
@@ -44,6 +46,8 @@ struct Plan {
         clientCount = draw.magnitude(1...200)
         if draw.chance(75) { drawFaults() }
         if seed % 4 == 0 { makeHeavy() }
+        // Hits none of the found seeds: each stays as it is.
+        forbidsLists = seed % 7 == 2 && !faults.isEmpty
         // Those that must wait for each other take long: a held end is passed on after its time limit only.
         let isSlow = isHeavy || halfClose == .hold
         connectionsMax = connectionsMax.map { max($0, clientCount / (isSlow ? 2 : 20)) }
@@ -146,6 +150,7 @@ struct Plan {
             + "memory \(limits.memoryBytes), hold \(holdSeconds) s, connections \(connectionsMax ?? -1), "
             + "descriptors \(descriptors ?? -1), frames \(frameBytesMax ?? -1), \(clientCount) clients, "
             + "\(bytesMax) bytes, faults for \(faultSpan / 1_000_000) s, "
+            + (forbidsLists ? "lists forbidden, " : "")
             + links.map {
                 "latency \($0.latency)+\($0.jitter) rate \($0.rate) segment \($0.segment_max) "
                     + "buffers \($0.send_buffer)/\($0.receive_buffer)"

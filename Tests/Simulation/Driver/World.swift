@@ -108,6 +108,7 @@ final class World {
     /// The faults are over: who was stuck goes on.
     func heal() {
         isHealed = true
+        cluster.forbidLists(false)
         let names = cluster.podNames
         let missing = max(0, plan.podCount - names.count)
         if plan.target == .pod {
@@ -251,7 +252,9 @@ final class World {
     private func reported(_ event: ForwarderEvent) {
         switch event {
         case .listening(let address, let remote): localPorts[remote] = address.port
-        case .ready: isReady = true
+        case .ready:
+            isReady = true
+            cluster.forbidLists(plan.forbidsLists)
         case .failed(let failure):
             violate("the forward ended: \(failure)")
         case .fact(let fact): say("fact: \(fact)")
@@ -353,6 +356,7 @@ final class World {
         coverage.count("runtime: \(plan.runtime.rawValue)")
         coverage.count("balance: \(plan.balance?.rawValue ?? "none")")
         if plan.faults.isEmpty { coverage.count("no faults") }
+        if cluster.forbiddenListCount > 0 { coverage.count("lists forbidden") }
         sim_loop_kick(0)
         forwarder?.close()
         forwarder = nil
