@@ -10,11 +10,15 @@ extension Integration {
         {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7001, 7000, options: ["--tunnels", "1"])
+                // For somebody who shares the tunnel it is read on, up to its own mark: only then do others wait.
+                let bystander = try scenario.connect(to: forward[7000])
+                try bystander.send("before")
+                #expect(try bystander.receive(6) == Array("before".utf8))
                 let stalled = try scenario.startLoad(
                     "stall-reader",
                     on: forward[7001],
                     "--bytes",
-                    "\(64 << 20)",
+                    "\(256 << 20)",
                     "--hold",
                     "50s"
                 )
@@ -27,6 +31,8 @@ extension Integration {
                 )
                 stalled.process.send(signal: SIGUSR1)
                 #expect(try stalled.report().counts == ["reset": 1])
+                try bystander.send("behind")
+                #expect(try bystander.receive(6) == Array("behind".utf8))
             }
         }
 
