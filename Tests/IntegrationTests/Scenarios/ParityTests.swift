@@ -108,9 +108,7 @@ extension Integration {
                     try scenario.start([try Programs.kubectl()] + kubeconfig + ["port-forward"] + target),
                     try scenario.start([Programs.ffwd] + kubeconfig + target),
                 ]
-                try scenario.poll(for: "two watches") {
-                    try scenario.cluster.admin("GET", "/stats").contains("\"watches\":2,")
-                }
+                try scenario.waitForWatches(2)
                 try scenario.cluster.admin("POST", "/create?pod=late&labels=app=nobody&life=starting")
                 for program in programs {
                     #expect(try program.waitForExit(until: scenario.deadline) == .status(1))

@@ -95,9 +95,7 @@ extension Integration {
                 }
                 #expect(forward.process.errors.text.isEmpty)
                 try scenario.cluster.admin("POST", "/forbid-lists?on=0")
-                try scenario.poll(for: "a watch") {
-                    try scenario.cluster.admin("GET", "/stats").contains("\"watches\":1,")
-                }
+                try scenario.waitForWatches(1)
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
                 try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
             }
@@ -215,9 +213,7 @@ extension Integration {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
                 for number in 1...4 { try create("old-\(number)", in: scenario) }
                 let forward = try forward("deploy/demo", options, in: scenario)
-                try scenario.poll(for: "a watch") {
-                    try scenario.cluster.admin("GET", "/stats").contains("\"watches\":1,")
-                }
+                try scenario.waitForWatches(1)
                 let count = 16_000
                 let load = try scenario.startLoad(
                     "sequential",
@@ -257,9 +253,8 @@ extension Integration {
                     ["--no-reconnect"] + options,
                     in: scenario
                 )
-                try scenario.poll(for: "a watch") {
-                    try !scenario.cluster.admin("GET", "/stats").contains("\"watches\":0,")
-                }
+                // With its service a pod's endpoint slices are followed too.
+                try scenario.waitForWatches(options.isEmpty ? 1 : 2)
                 if options.isEmpty { try create("other", in: scenario) }
                 try scenario.cluster.admin("POST", "/delete?pod=demo&grace=2000")
                 try expectEcho(forward, 4, in: scenario)
@@ -274,9 +269,7 @@ extension Integration {
         @Test func `a pod of the same name is taken up again`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward("pod/demo", in: scenario)
-                try scenario.poll(for: "a watch") {
-                    try scenario.cluster.admin("GET", "/stats").contains("\"watches\":1,")
-                }
+                try scenario.waitForWatches(1)
                 try expectEcho(forward, 4, in: scenario)
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
                 try create("demo", in: scenario)

@@ -164,6 +164,13 @@ final class Scenario {
         }
     }
 
+    /// Waits until as many watches are open at MiniCluster.
+    func waitForWatches(_ count: Int) throws {
+        try poll(for: "\(count) watches") {
+            try cluster.admin("GET", "/stats").contains("\"watches\":\(count),")
+        }
+    }
+
     // MARK: What is not there as a program
 
     /// A TCP server that treats each connection as `handler` does.
