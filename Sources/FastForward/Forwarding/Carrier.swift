@@ -1,5 +1,9 @@
 /// An upstream connection that carries clients: all that a local connection knows of its way to the pod.
 package class Carrier: UpstreamConnection {
+    /// Payload that clients have sent, and that came for them, in bytes.
+    final var toPodBytes: UInt64 = 0
+    final var fromPodBytes: UInt64 = 0
+
     /// Room for a frame's header in front of each read from a client, in bytes.
     var gapBytes: Int { 0 }
 

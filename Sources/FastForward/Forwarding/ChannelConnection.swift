@@ -32,9 +32,6 @@ package final class ChannelConnection: Carrier, TurnWork {
     /// How much had been acknowledged when that was last looked at.
     private var acknowledgedAtLook = 0
     private var isHeldUp = false
-    /// Payload, in bytes.
-    private(set) var toPodBytes: UInt64 = 0
-    private(set) var fromPodBytes: UInt64 = 0
 
     /// - Parameters:
     ///   - path: with the port in its query.

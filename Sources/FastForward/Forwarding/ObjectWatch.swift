@@ -11,14 +11,13 @@ final class ObjectWatch<Object: FollowedObject> {
     private let endpoint: () -> UpstreamEndpoint?
     private let path: (CollectionQuery, ServerURL) -> APIPath
     private let changed: () -> Void
-    private let unavailable: () -> Void
     /// What is known of them.
     private(set) var tracker = ObjectTracker<Object>()
     private var request: APIRequest?
     private var timer: LoopTimer?
     private var policy = ReconnectPolicy()
-    /// Whether the right to list them was refused so far.
-    private(set) var isRefused = false
+    /// Whether they cannot be listed, for good or so far.
+    private(set) var isUnavailable = false
     private let keys: RandomKeys
     private var isClosed = false
     private var nextList = Instant(nanoseconds: 0)
@@ -29,19 +28,16 @@ final class ObjectWatch<Object: FollowedObject> {
     /// - Parameters:
     ///   - endpoint: asked for each request.
     ///   - path: of a page of the list, or of the watch.
-    ///   - unavailable: called once, where they cannot be listed, or not yet (``isRefused``).
-    ///   - changed: called with each change.
+    ///   - changed: called with each change, also of ``isUnavailable``.
     init(
         loop: EventLoop,
         endpoint: @escaping () -> UpstreamEndpoint?,
         path: @escaping (CollectionQuery, ServerURL) -> APIPath,
-        unavailable: @escaping () -> Void,
         changed: @escaping () -> Void
     ) {
         self.loop = loop
         self.endpoint = endpoint
         self.path = path
-        self.unavailable = unavailable
         self.changed = changed
         keys = RandomKeys(pool: loop.pool)
     }
@@ -60,14 +56,15 @@ final class ObjectWatch<Object: FollowedObject> {
         case .watch(let version): watch(from: version)
         case .pause: pause()
         case .refused:
-            let isFirst = !isRefused
-            if isFirst { policy = ReconnectPolicy(longest: Self.refusedPauseMax) }
-            isRefused = true
+            let isNews = !isUnavailable
+            if isNews { policy = ReconnectPolicy(longest: Self.refusedPauseMax) }
+            isUnavailable = true
             pause()
-            if isFirst { unavailable() }
+            if isNews { changed() }
         case .stop:
+            isUnavailable = true
             close()
-            unavailable()
+            changed()
         }
     }
 
@@ -95,8 +92,8 @@ final class ObjectWatch<Object: FollowedObject> {
             }
             var pages = pages
             guard let list = pages.add(page) else { return self.list(pages) }
-            if self.isRefused { self.policy = ReconnectPolicy() }
-            self.isRefused = false
+            if self.isUnavailable { self.policy = ReconnectPolicy() }
+            self.isUnavailable = false
             let action = self.tracker.listed(list)
             self.tellChanges()
             self.perform(action)

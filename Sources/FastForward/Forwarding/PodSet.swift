@@ -187,7 +187,6 @@ final class PodSet {
             loop: surroundings.loop,
             endpoint: surroundings.endpoint,
             path: { selector.path($0, at: $1) },
-            unavailable: {},
             changed: { [weak self] in self?.podsChanged() }
         )
         self.podWatch = podWatch
@@ -197,11 +196,6 @@ final class PodSet {
             loop: surroundings.loop,
             endpoint: surroundings.endpoint,
             path: { .endpointSlices(of: service, namespace: selector.namespace, $0, at: $1) },
-            unavailable: { [weak self] in
-                guard let self else { return }
-                if self.sliceWatch?.isRefused == false { self.sliceWatch = nil }
-                self.podsChanged()
-            },
             changed: { [weak self] in self?.podsChanged() }
         )
         self.sliceWatch = sliceWatch
@@ -210,7 +204,7 @@ final class PodSet {
 
     /// Nil: the target is no service, or they may not be read.
     private var slices: EndpointTracker? {
-        sliceWatch.flatMap { $0.isRefused ? nil : $0.tracker }
+        sliceWatch.flatMap { $0.isUnavailable ? nil : $0.tracker }
     }
 
     private func podsChanged() {

@@ -9,14 +9,9 @@ package struct TunnelStatistics: Equatable, Sendable {
     package var opened = 0
     package var lost = 0
 
-    mutating func add(_ tunnel: Tunnel) {
-        toPodBytes += tunnel.toPodBytes
-        fromPodBytes += tunnel.fromPodBytes
-    }
-
-    mutating func add(_ connection: ChannelConnection) {
-        toPodBytes += connection.toPodBytes
-        fromPodBytes += connection.fromPodBytes
+    mutating func add(_ carrier: Carrier) {
+        toPodBytes += carrier.toPodBytes
+        fromPodBytes += carrier.fromPodBytes
     }
 
     mutating func add(_ other: TunnelStatistics) {

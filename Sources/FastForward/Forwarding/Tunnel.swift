@@ -125,9 +125,6 @@ package final class Tunnel: Carrier, TurnWork {
     private var loadedSince = Instant(nanoseconds: 0)
     /// Since when there are none, or it is open.
     private(set) var idleSince = Instant(nanoseconds: 0)
-    /// Payload that clients have sent, and that came for them, in bytes.
-    private(set) var toPodBytes: UInt64 = 0
-    private(set) var fromPodBytes: UInt64 = 0
     /// Clients that it carries.
     package private(set) var liveCount = 0
     /// Connections on it, the discarding ones among them.
