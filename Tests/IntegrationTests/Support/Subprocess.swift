@@ -100,7 +100,8 @@ final class Subprocess: @unchecked Sendable {
     func waitForExit(measuringUntil deadline: Deadline) throws -> (exit: Exit, peakBytes: Int) {
         var peak = 0
         while !deadline.isOver {
-            peak = max(peak, peakBytes() ?? 0)
+            // The last look has the most, and none of what the first may see: the runner's memory, until exec is through.
+            peak = peakBytes() ?? peak
             let isOver = changed.withLock { () -> Bool in
                 if exit == nil { _ = changed.wait(until: Date(timeIntervalSinceNow: 0.005)) }
                 return exit != nil
