@@ -193,8 +193,9 @@ func isolation(a amounts, add func(place, id string, sample procedure, subjects 
 		add(aes128, "apart-down-early", apart(8, a.bystanderTrips*4, clientsThatStop(each, standSpan), true), subjects...)
 		add(goPeer, "apart-up-early", apart(8, a.bystanderTrips*4, podsThatNeverRead(standSpan), true), subjects...)
 	}
-	add(goFarAway, "far-busy", farBusy(0, a.transferBytes/8))
-	add(goFarAway, "far-busy-beside", farBusy(1, a.transferBytes/8), subjects...)
+	add(goFarAway, "far-busy", farBusy(0, a.transferBytes))
+	add(goFarAway, "far-busy-brief", farBusy(0, a.transferBytes/8))
+	add(goFarAway, "far-busy-beside", farBusy(1, a.transferBytes), subjects...)
 	add(aes128, "standing-clients", standing(a.standing, clientsThatStop(2*kibibyte*kibibyte, standSpan)), subjects...)
 	add(aes128, "standing-pods", standing(a.standing, podsThatNeverRead(standSpan)), subjects...)
 }

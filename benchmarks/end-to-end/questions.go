@@ -148,6 +148,8 @@ func separations() (list []figure) {
 	return append(list,
 		figure{experiment: "far-busy", value: "rate", title: "64 uploads, far away", unit: "MiB/s", decimals: 1, moreIsBetter: true,
 			bars: bars{yardstick: 0.9, kubectl: 0.9}},
+		figure{experiment: "far-busy-brief", value: "rate", title: "64 uploads of 1 MiB, far away, opened at once", unit: "MiB/s", decimals: 1, moreIsBetter: true,
+			bars: bars{yardstick: 0.9, kubectl: 0.9}},
 		figure{experiment: "far-busy-beside", value: "rate", title: "64 uploads, far away, beside 1 stalled upload", unit: "MiB/s", decimals: 1, moreIsBetter: true})
 }
 
