@@ -122,8 +122,8 @@ struct Failures {
 
     /// How API requests are answered.
     var answer = Answer.normal
-    /// Nobody may list or watch anything.
-    var forbidsLists = false
+    /// Nobody may list or watch objects of these types.
+    var forbiddenLists: Set<APIType> = []
     /// PINGs of clients are not answered.
     var dropsPings = false
     /// PINGs of clients are answered later.

@@ -95,7 +95,7 @@ final class APIExchange: SecureConnectionUser {
             send(.methodNotAllowed, to: request)
             return true
         }
-        let isForbiddenList = cluster.failures.forbidsLists && verb != "get"
+        let isForbiddenList = verb != "get" && cluster.failures.forbiddenLists.contains(resource.type)
         if isForbiddenList { cluster.statistics.listsForbidden += 1 }
         guard user.mayRead, user.mayReadSlices || resource.type != .endpointSlices, !isForbiddenList else {
             send(.forbidden(user: user.name, verb: verb, resource), to: request)

@@ -4,7 +4,7 @@ import FastForward
 ///
 ///     GET  /stats
 ///     POST /cut?tunnel=all|one&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
-///          /answer?status=normal|401|500|garbage|hang      /forbid-lists?on=1
+///          /answer?status=normal|401|500|garbage|hang      /forbid-lists?on=1&of=pods|endpointslices
 ///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting&ready=0      /delete?pod=NAME&grace=MILLISECONDS
 ///          /ready?pod=NAME&on=0
 ///          /frames?bytes=N (the most payload in a frame; without bytes: no limit)
@@ -104,7 +104,9 @@ private final class AdminConnection: TransportOwner {
                 return .text(400, "Bad Request", "status: normal, 401, 403, 429, 500, garbage or hang\n")
             }
             cluster.failures.answer = answer
-        case "/forbid-lists": cluster.failures.forbidsLists = isOn
+        case "/forbid-lists":
+            let types = Cluster.followedTypes.filter { query["of"] == nil || query["of"] == $0.plural }
+            cluster.failures.forbiddenLists = isOn ? types : []
         case "/phase":
             guard let pod, let phase = query["phase"].flatMap({ Pod.Phase(rawValue: $0) }) else {
                 return .text(400, "Bad Request", "pod and phase: one that exists\n")

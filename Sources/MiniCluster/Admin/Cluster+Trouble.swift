@@ -7,8 +7,10 @@ extension Cluster {
         failures.answer = Failures.Answer(rawValue: words) ?? .normal
     }
 
-    /// Lets nobody list or watch anything.
-    package func forbidLists(_ isOn: Bool) { failures.forbidsLists = isOn }
+    /// Lets nobody list or watch what a forwarder follows.
+    package func forbidLists(_ isOn: Bool) { failures.forbiddenLists = isOn ? Self.followedTypes : [] }
+    /// What a forwarder lists and watches.
+    static let followedTypes: Set<APIType> = [.pods, .endpointSlices]
     package var forbiddenListCount: Int { statistics.listsForbidden }
 
     /// Answers no PING until it is told to go on.

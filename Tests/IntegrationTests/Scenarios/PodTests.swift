@@ -135,6 +135,26 @@ extension Integration {
             }
         }
 
+        @Test func `a right to endpoint slices that is granted later is noticed`() throws {
+            let kind = ClusterKind.miniCluster(.ideal).with("--examples")
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                try scenario.cluster.admin("POST", "/forbid-lists?on=1&of=endpointslices")
+                try create("unready&ready=0", in: scenario)
+                let forward = try forward(
+                    "svc/eager",
+                    port: ":7",
+                    ["--balance", "round-robin"],
+                    in: scenario
+                )
+                try scenario.poll(for: "a list that is refused") {
+                    try !scenario.cluster.admin("GET", "/stats").contains("\"listsForbidden\":0,")
+                }
+                try scenario.cluster.admin("POST", "/forbid-lists?on=0")
+                try expectLine("forwarding to pod/unready too", of: forward, in: scenario)
+                try expectEcho(forward, 10, in: scenario)
+            }
+        }
+
         /// kubectl refuses it.
         @Test func `of a service without a selector the pods are followed that its endpoint slices name`()
             throws
