@@ -159,13 +159,15 @@ internal import COpenSSL
 
     /// Decrypts what has come into the tailroom of `buffer` until that is full or the input is drained.
     package func read(into buffer: inout ByteBuffer) throws(TLSError) -> ReadOutcome {
-        ERR_clear_error()
+        forgetEarlierErrors()
         while buffer.tailroomBytes > 0 {
             let target = unsafe buffer.tail()
             var count = 0
             let code = unsafe SSL_read_ex(ssl, target.baseAddress, target.count, &count)
             if code == 1 {
                 buffer.commit(count)
+                // One call more would only tell that there is nothing.
+                guard unsafe !input.buffer.isEmpty || SSL_pending(ssl) > 0 else { return .drained }
                 continue
             }
             switch unsafe SSL_get_error(ssl, code) {
@@ -181,7 +183,7 @@ internal import COpenSSL
     package func write(_ plaintext: RawSpan) throws(TLSError) {
         guard plaintext.byteCount > 0 else { return }
         precondition(isOpen, "plaintext before the handshake or after the goodbye")
-        ERR_clear_error()
+        forgetEarlierErrors()
         recordsUnderKey += (plaintext.byteCount + Self.recordBytes - 1) / Self.recordBytes
         if recordsUnderKey > recordsPerKeyMax { renewKey() }
         var count = 0
@@ -191,6 +193,11 @@ internal import COpenSSL
         guard code == 1, count == plaintext.byteCount else {
             throw .failed(during: "transfer", reason: TLSError.lastReason())
         }
+    }
+
+    /// So that what fails next is not taken for what failed before; clearing costs more than looking.
+    private func forgetEarlierErrors() {
+        if ERR_peek_error() != 0 { ERR_clear_error() }
     }
 
     /// Takes a new key for sending with the next ``write(_:)`` (RFC 8446 §4.6.3); TLS 1.2 knows no such thing.
