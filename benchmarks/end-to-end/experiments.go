@@ -79,13 +79,13 @@ type amounts struct {
 var (
 	whole = amounts{
 		transferBytes: gibibyte / 2, trips: 3000, messages: 400, sequential: 1000, parallel: 4000,
-		held: []int{10_000, 19_000}, standing: 1000, stalled: []int{1, 8, 200}, bystanderTrips: 50,
+		held: []int{10_000, 19_000}, standing: 1000, stalled: []int{1, 8, 200}, bystanderTrips: 200,
 		tripsBeside: 300, isolatesAll: true,
 		places: []string{aes128, aes256}, frameSizes: frameSizes,
 	}
 	brief = amounts{
 		transferBytes: gibibyte / 8, trips: 1000, messages: 100, sequential: 200, parallel: 800,
-		held: []int{1000}, standing: 200, stalled: []int{8}, bystanderTrips: 20,
+		held: []int{1000}, standing: 200, stalled: []int{8}, bystanderTrips: 80,
 		tripsBeside: 100,
 		places:      []string{aes128}, frameSizes: []int{kibibyte},
 	}
@@ -117,7 +117,7 @@ func experiments(a amounts, rounds int) (list []experiment) {
 	for _, bytes := range []int{1, kibibyte} {
 		add(aes128, fmt.Sprintf("beside-%d", bytes), beside(bytes, a.tripsBeside))
 	}
-	add(aes128, "fair", fair(a.bystanderTrips/5))
+	add(aes128, "fair", fair(a.bystanderTrips/20))
 	add(aes128, "connections-1", connections(a.sequential, 1), everyone...)
 	add(aes128, "connections-64", connections(a.parallel, 64), everyone...)
 	add(farAway, "far", connections(50, 1))

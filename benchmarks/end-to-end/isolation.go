@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"syscall"
 	"time"
 )
 
@@ -29,11 +30,13 @@ const (
 	bystanders     = 200
 	bystanderBytes = 64
 	// patience is how long they may take: with some forwarders they stop for good.
-	patience = 2 * time.Second
+	patience = 6 * time.Second
 	// quietMax is how long a forwarder may go on filling buffers until the others really stand.
 	quietMax = 1500 * time.Millisecond
-	// standSpan is how long the others stand.
+	// standSpan is how long the others stand at most.
 	standSpan = patience + quietMax
+	// standingSpan is how long those stand that have nobody beside them.
+	standingSpan = 3500 * time.Millisecond
 	// standMax bounds a standstill with all that comes after it.
 	standMax = 40 * time.Second
 )
@@ -86,6 +89,7 @@ func apart(stalled, trips int, how standstill, early bool) procedure {
 		}
 		if others != nil {
 			defer others.Command.Process.Kill()
+			others.Command.Process.Signal(syscall.SIGUSR1)
 		}
 		if err != nil {
 			return nil, err
@@ -190,12 +194,12 @@ func isolation(a amounts, add func(place, id string, sample procedure, subjects 
 		}
 	}
 	if a.isolatesAll {
-		add(aes128, "apart-down-early", apart(8, a.bystanderTrips*4, clientsThatStop(each, standSpan), true), subjects...)
-		add(goPeer, "apart-up-early", apart(8, a.bystanderTrips*4, podsThatNeverRead(standSpan), true), subjects...)
+		add(aes128, "apart-down-early", apart(8, a.bystanderTrips*2, clientsThatStop(each, standSpan), true), subjects...)
+		add(goPeer, "apart-up-early", apart(8, a.bystanderTrips*2, podsThatNeverRead(standSpan), true), subjects...)
 	}
 	add(goFarAway, "far-busy", farBusy(0, a.transferBytes))
 	add(goFarAway, "far-busy-brief", farBusy(0, a.transferBytes/8))
 	add(goFarAway, "far-busy-beside", farBusy(1, a.transferBytes), subjects...)
-	add(aes128, "standing-clients", standing(a.standing, clientsThatStop(2*kibibyte*kibibyte, standSpan)), subjects...)
-	add(aes128, "standing-pods", standing(a.standing, podsThatNeverRead(standSpan)), subjects...)
+	add(aes128, "standing-clients", standing(a.standing, clientsThatStop(2*kibibyte*kibibyte, standingSpan)), subjects...)
+	add(aes128, "standing-pods", standing(a.standing, podsThatNeverRead(standingSpan)), subjects...)
 }

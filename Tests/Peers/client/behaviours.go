@@ -199,6 +199,15 @@ func podHalfClose(s *session) error {
 }
 
 func stallPod(s *session) error {
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-s.load.goOn:
+			s.SetWriteDeadline(time.Now())
+		case <-ended:
+		}
+	}()
 	buffer := make([]byte, traffic.ReadBytesMax)
 	s.bytes.Fill(buffer, 0)
 	for sent := int64(0); sent < s.load.bytes; {
@@ -207,6 +216,11 @@ func stallPod(s *session) error {
 			s.SetWriteDeadline(patience)
 		} else {
 			s.SetWriteDeadline(s.load.deadline)
+		}
+		select {
+		case <-s.load.goOn:
+			s.SetWriteDeadline(time.Now())
+		default:
 		}
 		n, err := s.Write(buffer)
 		sent += int64(n)
