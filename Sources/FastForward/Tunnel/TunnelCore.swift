@@ -79,6 +79,7 @@ package struct TunnelCore: ~Copyable {
         repeating: FirstInFirstOut(),
         count: WorkerWindow.workerCount
     )
+    private var owedEndCount = 0
     private var graces = SlotDeadlines()
     private var discards = SlotDeadlines()
     private var nextKeepAlive: Instant
@@ -322,6 +323,7 @@ package struct TunnelCore: ~Copyable {
 
     private mutating func owe(_ end: OwedEnd) {
         owedEnds[WorkerWindow.worker(of: end.streamID)].push(end)
+        owedEndCount += 1
     }
 
     private mutating func release(_ slot: Int) {
@@ -472,7 +474,7 @@ package struct TunnelCore: ~Copyable {
     /// Whether there is something for ``appendControlFrames(to:now:)``.
     package func hasControlFrames(now: Instant) -> Bool {
         (!owedPongs.isEmpty && !holdsPongs) || window.isRoundDue || now >= nextKeepAlive
-            || owedEnds.indices.contains { !owedEnds[$0].isEmpty && !window.isFull($0) }
+            || owedEndCount > 0 && owedEnds.indices.contains { !owedEnds[$0].isEmpty && !window.isFull($0) }
     }
 
     /// Appends as many of the core's own frames as there is room for: once at the end of each turn, behind the data.
@@ -489,6 +491,7 @@ package struct TunnelCore: ~Copyable {
             while !window.isFull(worker), staging.tailroomBytes >= SPDYFrameWriter.resetBytes,
                 let end = owedEnds[worker].pop()
             {
+                owedEndCount -= 1
                 append(end, to: &staging)
             }
         }

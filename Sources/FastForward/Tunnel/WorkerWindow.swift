@@ -46,6 +46,8 @@ package struct WorkerWindow: Equatable {
         var askUntil = 0
         /// For each unanswered PING, its place among all and the frames before it; oldest first.
         var pings: [Ping] = []
+
+        var isRoundDue: Bool { sent - asked >= framesPerRound || askUntil > asked }
     }
 
     private struct Ping: Equatable {
@@ -94,8 +96,11 @@ package struct WorkerWindow: Equatable {
     package static func worker(of streamID: UInt32) -> Int { Int(streamID % UInt32(workerCount)) }
 
     /// Records one frame sent on `streamID`.
-    package mutating func sent(on streamID: UInt32) {
-        workers[Self.worker(of: streamID)].sent += 1
+    package mutating func sent(on streamID: UInt32) { sent(to: Self.worker(of: streamID)) }
+
+    private mutating func sent(to worker: Int) {
+        workers[worker].sent += 1
+        if workers[worker].isRoundDue { hasDueWorker = true }
     }
 
     /// Whether a worker should get no more data now.
@@ -109,14 +114,16 @@ package struct WorkerWindow: Equatable {
     package func owedFrames(_ worker: Int) -> Int { workers[worker].sent - workers[worker].acked }
 
     /// Whether some worker owes so many PONGs that none can be asked any more: its pod does not read.
-    package var isSilent: Bool {
-        workers.contains { $0.pings.count >= Self.unansweredPingsMax }
-    }
+    package private(set) var isSilent = false
 
     /// Whether some worker has not been asked about enough frames to ask all.
-    package var isRoundDue: Bool {
-        guard !isSilent else { return false }
-        return workers.contains { $0.sent - $0.asked >= Self.framesPerRound || $0.askUntil > $0.asked }
+    package var isRoundDue: Bool { hasDueWorker && !isSilent }
+    private var hasDueWorker = false
+
+    /// Looks at all workers, for what is asked in every turn.
+    private mutating func noteWorkers() {
+        isSilent = workers.contains { $0.pings.count >= Self.unansweredPingsMax }
+        hasDueWorker = workers.contains { $0.isRoundDue }
     }
 
     /// The frames that the worker with the fewest has not proved taken.
@@ -133,7 +140,9 @@ package struct WorkerWindow: Equatable {
     /// - Parameter asksNow: whether that is worth a round of PINGs at once.
     package mutating func suspect(_ worker: Int, asksNow: Bool) {
         workers[worker].suspectUntil = workers[worker].sent
-        if asksNow { workers[worker].askUntil = workers[worker].sent }
+        guard asksNow else { return }
+        workers[worker].askUntil = workers[worker].sent
+        if workers[worker].isRoundDue { hasDueWorker = true }
     }
 
     /// Whether a connection that ended may have left something in the worker's way.
@@ -199,6 +208,7 @@ package struct WorkerWindow: Equatable {
         pingCount += 1
         workers[worker].asked = workers[worker].sent
         workers[worker].pings.append(Ping(index: index, number: pingCount, sent: workers[worker].sent))
+        noteWorkers()
         return index * 2 + 1
     }
 
@@ -206,7 +216,7 @@ package struct WorkerWindow: Equatable {
     ///
     /// The server deals it like ours (connection.go, `partitionRoundRobin`), so it takes a place in a queue and a turn.
     package mutating func sendEcho() {
-        workers[Int(takePingIndex() % UInt32(Self.workerCount))].sent += 1
+        sent(to: Int(takePingIndex() % UInt32(Self.workerCount)))
     }
 
     private mutating func takePingIndex() -> UInt32 {
@@ -246,6 +256,7 @@ package struct WorkerWindow: Equatable {
             arrivedPingCount = max(arrivedPingCount, min(round, pingCount))
             forEachPing(upTo: round) { $0.overdueSince = $0.overdueSince ?? now }
         }
+        noteWorkers()
         return true
     }
 }
