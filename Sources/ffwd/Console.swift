@@ -12,8 +12,8 @@ final class Console {
     private let facts: FactLog
     /// Whether each accepted connection is left unsaid.
     private let isQuiet: Bool
-    private var accepted = LineBudget()
-    private var failures = LineBudget()
+    private var accepted = LineBudget<UInt16>()
+    private var failures = LineBudget<String>()
     private var timer: LoopTimer?
 
     init(loop: EventLoop, logger: Logger, isQuiet: Bool) {
@@ -41,9 +41,8 @@ final class Console {
         case .accepted where isQuiet:
             break
         case .accepted(let localPort):
-            let line = "Handling connection for \(localPort)"
-            guard accepted.line(ofKind: line) == .count else {
-                output(line)
+            guard accepted.line(ofKind: localPort) == .count else {
+                output(Self.acceptedText(localPort))
                 return
             }
             scheduleCounts()
@@ -111,6 +110,8 @@ final class Console {
         )
     }
 
+    private static func acceptedText(_ localPort: UInt16) -> String { "Handling connection for \(localPort)" }
+
     /// A line on stderr, or a count of its kind.
     private func budgeted(_ kind: String, _ line: String) {
         guard failures.line(ofKind: kind) == .count else {
@@ -127,7 +128,7 @@ final class Console {
 
     /// Prints what was only counted so far.
     func flush() {
-        for (line, count) in accepted.drain() { output("\(line) (\(count) more)") }
+        for (port, count) in accepted.drain() { output("\(Self.acceptedText(port)) (\(count) more)") }
         for (line, count) in failures.drain() { error("\(line) (\(count) more)") }
     }
 

@@ -1,10 +1,10 @@
 /// Decides which lines of a kind are printed: the first ones, then one count a second.
 ///
 /// A load test opens thousands of connections; its terminal should not be what limits them. The number of kinds is
-/// bounded by the number of forwarded ports, as kinds are made of ports and of a few words.
-struct LineBudget {
+/// bounded by the number of forwarded ports, as kinds are ports, or made of ports and of a few words.
+struct LineBudget<Kind: Hashable & Comparable> {
     /// How many lines of a kind are printed as they are.
-    static let wholeLinesMax = 10
+    static var wholeLinesMax: Int { 10 }
 
     enum Verdict: Equatable {
         case print
@@ -12,28 +12,33 @@ struct LineBudget {
         case count
     }
 
-    private struct Kind {
+    private struct Tally {
         var printed = 0
         var counted = 0
+
+        mutating func takeLine() -> Verdict {
+            guard printed >= wholeLinesMax else {
+                printed += 1
+                return .print
+            }
+            counted += 1
+            return .count
+        }
     }
 
-    private var kinds: [String: Kind] = [:]
+    private var kinds: [Kind: Tally] = [:]
     private(set) var isCounting = false
 
-    mutating func line(ofKind kind: String) -> Verdict {
-        if kinds[kind, default: Kind()].printed < Self.wholeLinesMax {
-            kinds[kind, default: Kind()].printed += 1
-            return .print
-        }
-        kinds[kind, default: Kind()].counted += 1
-        isCounting = true
-        return .count
+    mutating func line(ofKind kind: Kind) -> Verdict {
+        let verdict = kinds[kind, default: Tally()].takeLine()
+        if verdict == .count { isCounting = true }
+        return verdict
     }
 
-    /// What was counted since the last call, by kind, in the order of the kinds' names.
-    mutating func drain() -> [(kind: String, count: Int)] {
+    /// What was counted since the last call, by kind, in the kinds' order.
+    mutating func drain() -> [(kind: Kind, count: Int)] {
         isCounting = false
-        var counts: [(kind: String, count: Int)] = []
+        var counts: [(kind: Kind, count: Int)] = []
         for (kind, value) in kinds where value.counted > 0 {
             counts.append((kind, value.counted))
             kinds[kind]?.counted = 0
