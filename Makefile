@@ -82,10 +82,9 @@ simulate: ## Run SEEDS seeds of the whole forwarder on a simulated kernel; SEED=
 	$(SWIFT) build -c release $(RELEASE_FLAGS) --product simulate
 	@$(RELEASE)/simulate $(if $(SEED),--seed $(SEED),--count $(SEEDS))
 
-SANITIZED := $(or $(FILTER),FastForwardTests|IntegrationTests)
-sanitize: peers ## Run the tests, ffwd and minicluster under the address and the thread sanitizer
-	@SWIFT='$(SWIFT)' scripts/sanitize address '$(SANITIZED)'
-	@SWIFT='$(SWIFT)' scripts/sanitize thread '$(SANITIZED)'
+sanitize: peers ## Run all tests, ffwd and minicluster under the address and the thread sanitizer
+	@SWIFT='$(SWIFT)' scripts/sanitize address '$(FILTER)'
+	@SWIFT='$(SWIFT)' scripts/sanitize thread '$(FILTER)'
 
 reference: ## Build the yardstick of the benchmarks (C)
 	@benchmarks/reference/build.sh .build/benchmarks

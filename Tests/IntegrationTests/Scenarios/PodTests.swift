@@ -234,7 +234,7 @@ extension Integration {
                 for number in 1...4 { try create("old-\(number)", in: scenario) }
                 let forward = try forward("deploy/demo", options, in: scenario)
                 try scenario.waitForWatches(1)
-                let count = 16_000
+                let count = 16_000 / Programs.patience
                 let load = try scenario.startLoad(
                     "sequential",
                     on: forward[7000],

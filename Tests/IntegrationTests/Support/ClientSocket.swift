@@ -1,6 +1,8 @@
 import Foundation
 
 /// A TCP connection of the test itself, with blocking calls that end at the deadline.
+///
+/// One thread uses it; any other may call ``shutdownWriting()``.
 final class ClientSocket: @unchecked Sendable {
     enum Ending: Equatable {
         /// The far side has ended its direction.
@@ -12,6 +14,8 @@ final class ClientSocket: @unchecked Sendable {
     }
 
     private let deadline: Deadline
+    /// Held while the descriptor changes and while another thread may use it: a closed one's number is soon another's.
+    private let closing = NSLock()
     private var descriptor: Int32
 
     /// Connects to a port of loopback.
@@ -46,9 +50,11 @@ final class ClientSocket: @unchecked Sendable {
     deinit { close() }
 
     func close() {
-        guard descriptor >= 0 else { return }
-        Foundation.close(descriptor)
-        descriptor = -1
+        closing.withLock {
+            guard descriptor >= 0 else { return }
+            Foundation.close(descriptor)
+            descriptor = -1
+        }
     }
 
     /// Closes with a reset.
@@ -59,7 +65,7 @@ final class ClientSocket: @unchecked Sendable {
     }
 
     /// Ends our direction.
-    func shutdownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+    func shutdownWriting() { closing.withLock { _ = shutdown(descriptor, Int32(SHUT_WR)) } }
 
     func send(_ text: String) throws { try send(Array(text.utf8)) }
 

@@ -4,8 +4,9 @@ import Foundation
 struct Deadline: Sendable {
     private let instant: ContinuousClock.Instant
 
+    /// - Parameter duration: for an ordinary build of the programs; others get ``Programs/patience`` times as much.
     init(in duration: Duration) {
-        instant = .now + duration
+        instant = .now + duration * Programs.patience
     }
 
     /// What is left, never negative.

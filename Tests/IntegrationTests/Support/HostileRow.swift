@@ -73,7 +73,7 @@ struct HostileRow: Sendable {
     // MARK: Running
 
     /// Runs the rows, several at a time, and tells what was wrong.
-    static func problems(of rows: [HostileRow], width: Int = 16) -> [String] {
+    static func problems(of rows: [HostileRow], width: Int = 16 / Programs.patience) -> [String] {
         let next = NSLock()
         let done = DispatchGroup()
         nonisolated(unsafe) var left = rows[...]
@@ -175,7 +175,7 @@ private final class HostileRun {
         let (exit, peakBytes) = try process.waitForExit(measuringUntil: scenario.deadline)
         let span = ContinuousClock.now - begin
         expect(exit == .status(1), "it ended with \(exit)")
-        expect(span < .seconds(row.seconds) + HostileRow.slack / 2, "it took \(span)")
+        expect(span < (.seconds(row.seconds) + HostileRow.slack / 2) * Programs.patience, "it took \(span)")
         expect(process.output.text.isEmpty, "on stdout: \(process.output.text)")
         let lines = process.errors.lines
         expect(lines.count == 1, "\(lines.count) lines: \(lines)")

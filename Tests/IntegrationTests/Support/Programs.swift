@@ -22,8 +22,16 @@ enum Programs {
     /// `bytes` or `count` at full size, a sixteenth of it for an unoptimised ffwd.
     static func scaled(_ size: Int) -> Int { isFullSize ? size : max(1, size / 16) }
 
+    /// Whether they are built with a sanitizer (`make sanitize`).
+    private static let isSanitized = [".build-asan", ".build-tsan"].contains(
+        where: directory.pathComponents.contains
+    )
+
+    /// How many times longer than an ordinary build they may take.
+    static let patience = isSanitized ? 4 : 1
+
     /// Whether memory tells anything: sanitizers keep what was freed.
-    static let isMemoryMeasurable = !["asan", "tsan"].contains { directory.path.contains($0) }
+    static let isMemoryMeasurable = !isSanitized
 
     static let ffwd = directory.appendingPathComponent("ffwd").path
     static let miniCluster = directory.appendingPathComponent("minicluster").path
