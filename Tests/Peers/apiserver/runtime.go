@@ -127,6 +127,17 @@ func forwardLikeContainerd(data *spdystream.Stream, target pod, port int, s *sta
 	return nil
 }
 
+// wasReset tells whether the end that was read of a stream, which we have not finished ourselves, is its reset.
+//
+// spdystream lets go of the reader first and marks the stream right after that (connection.go, handleResetFrame), which
+// on a busy machine is later than the reader asks.
+func wasReset(stream *spdystream.Stream) bool {
+	if !stream.IsFinished() {
+		time.Sleep(5 * time.Millisecond)
+	}
+	return stream.IsFinished()
+}
+
 // forwardIdeally passes each end on to the other side when it comes, and a reset as a reset.
 func forwardIdeally(pair *streamPair, target pod, port int, s *state) {
 	connection, err := dialPod(target, port, s)
@@ -142,8 +153,8 @@ func forwardIdeally(pair *streamPair, target pod, port int, s *state) {
 	toPod := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(connection, pair.data)
-		if err == nil && pair.data.IsFinished() {
-			// The client has reset the stream: we had not finished it. Go on writing for nobody?
+		if err == nil && wasReset(pair.data) {
+			// Go on writing for nobody?
 			connection.SetLinger(0)
 			connection.Close()
 			err = net.ErrClosed
