@@ -55,6 +55,16 @@ static inline int ffwd_is_tcp_closed(int fd) {
     return info.tcpi_state == TCP_CLOSE;
 }
 
+// Whether the other side has ended its direction and nothing of it is left to read.
+static inline int ffwd_is_read_to_end(int fd) {
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    int unread = 0;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -errno;
+    if (info.tcpi_state != TCP_CLOSE_WAIT) return 0;
+    return ioctl(fd, SIOCINQ, &unread) == 0 ? unread == 0 : -errno;
+}
+
 // For how many milliseconds a TCP peer has owed us an acknowledgement without sending any; 0: it owes none.
 // A peer with a full receive buffer answers the kernel's probes, however long it takes no data: three unanswered ones
 // are no coincidence.

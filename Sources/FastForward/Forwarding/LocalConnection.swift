@@ -41,6 +41,8 @@ final class LocalConnection: Transport {
     private(set) var isEndHeld = false
     /// Who has spoken last.
     var pace = ConnectionPace()
+    /// Since when it has waited for a tunnel.
+    var wait = TunnelWait()
     /// What it has sent, where another pod may get it; nil: none may.
     var replay: Replay?
     /// How many pods have refused it.
@@ -206,6 +208,11 @@ final class LocalConnection: Transport {
         let verdict = gate.update(backlogBytes: output.byteCount, marks: Self.marks)
         tunnel.backlogChanged(self, verdict)
         endIfWritten()
+    }
+
+    /// Whether nobody is there any more who would notice what becomes of it, and nothing of it is left to be passed on.
+    var isForsaken: Bool {
+        isOver || isReadToEnd && port?.heldEnds.owners.answer(for: self) == .closed
     }
 
     /// Whether this client's backlog holds its tunnel up.

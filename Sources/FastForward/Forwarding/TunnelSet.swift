@@ -11,6 +11,8 @@ package final class TunnelSet: Tunnel.Owner {
     package static let waitingMax = 4096
     /// How many may wait for a better tunnel than there is: the rest of the room is for when there is none.
     private static let choosyMax = waitingMax / 4
+    /// How often it is looked whether those who wait are still there: a socket that is not read does not tell.
+    private static let waitingLook = TimeSpan.seconds(1)
 
     enum Event {
         /// A tunnel is open; the first says that the forward works.
@@ -25,11 +27,6 @@ package final class TunnelSet: Tunnel.Owner {
         case connectionRefused(LocalConnection, ConnectionFailure)
         /// Nothing is left of it after ``TunnelSet/retire()``.
         case retired
-    }
-
-    private struct Waiting {
-        let local: LocalConnection
-        let since: Instant
     }
 
     private let loop: EventLoop
@@ -53,7 +50,9 @@ package final class TunnelSet: Tunnel.Owner {
     private var tunnels: [Tunnel] = []
     /// What is known of each of ``tunnels``; kept, so that no accept allocates.
     private var candidates: [TunnelChoice.Candidate] = []
-    private var waiting: [Waiting] = []
+    /// Who waits, the longest first.
+    private var waiting: [LocalConnection] = []
+    private var lastLookAtWaiting = Instant(nanoseconds: 0)
     private var reconnect = ReconnectPolicy()
     private var timer: LoopTimer?
     private var isClosed = false
@@ -114,17 +113,21 @@ package final class TunnelSet: Tunnel.Owner {
 
     // MARK: Placing connections
 
-    /// Gives a connection to a tunnel, or lets it wait for one.
-    func place(_ local: LocalConnection) { place(local, waitingSince: loop.now) }
+    /// Gives a new connection to a tunnel, or lets it wait for one, which is sought the sooner for it.
+    func place(_ local: LocalConnection) {
+        local.wait.begin(at: loop.now)
+        if !hasTunnel, !isSuspended, !isRetiring { hasten() }
+        placeAgain(local)
+    }
 
-    private func place(_ local: LocalConnection, waitingSince since: Instant) {
+    private func placeAgain(_ local: LocalConnection) {
         guard !local.isClosing else { return }
         guard !isRetiring else {
             handler(.connectionLeft(local))
             return
         }
         guard !isSuspended else {
-            wait(local, since)
+            wait(local)
             return
         }
         if let channels {
@@ -143,8 +146,9 @@ package final class TunnelSet: Tunnel.Owner {
         switch choice.verdict {
         case .use(let index):
             pastStatistics.connections += 1
+            local.wait.placed(at: loop.now)
             tunnels[index].open(local, port: local.remotePort)
-        case .wait: wait(local, since)
+        case .wait: wait(local)
         }
         if choice.opensAnother, choice.verdict == .wait || mayPrepare { openTunnel() }
     }
@@ -161,14 +165,29 @@ package final class TunnelSet: Tunnel.Owner {
         return candidates
     }
 
-    private func wait(_ local: LocalConnection, _ since: Instant) {
+    private func wait(_ local: LocalConnection) {
+        if waiting.count >= Self.waitingMax { dropForsaken() }
         guard waiting.count < Self.waitingMax else {
             giveUp(local)
             return
         }
-        waiting.append(Waiting(local: local, since: since))
-        if !hasTunnel { hasten() }
+        enqueue(local)
         scheduleTimer()
+    }
+
+    /// One that has come back from a tunnel may have waited for longer than others here.
+    private func enqueue(_ local: LocalConnection) {
+        var index = waiting.endIndex
+        while index > 0, waiting[index - 1].wait.since > local.wait.since { index -= 1 }
+        waiting.insert(local, at: index)
+    }
+
+    /// Closes those who wait for nothing any more, as they are gone; not more often than every ``waitingLook``.
+    private func dropForsaken() {
+        guard lastLookAtWaiting + Self.waitingLook <= loop.now else { return }
+        lastLookAtWaiting = loop.now
+        for local in waiting where !local.isClosing && local.isForsaken { local.close() }
+        waiting.removeAll { $0.isClosing }
     }
 
     /// Makes the next attempt sooner.
@@ -218,21 +237,22 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     private func placeWaiting() {
-        var placed: [Waiting] = []
+        var placed: [LocalConnection] = []
         swap(&placed, &waiting)
-        for item in placed where !item.local.isClosing { place(item.local, waitingSince: item.since) }
+        for local in placed { placeAgain(local) }
     }
 
     // MARK: The tunnels' calls
 
     func tunnelOpened(_ tunnel: Tunnel) {
-        reconnect.succeeded()
         pastStatistics.opened += 1
         way.worked()
         endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
-        if tunnels.count < limits.tunnels.least, hasMemory, mayPrepare { openTunnel() }
+        if tunnels.count < limits.tunnels.least, reconnect.mayTry(at: loop.now), hasMemory, mayPrepare {
+            openTunnel()
+        }
         if timer?.deadline == nil { scheduleTimer() }
     }
 
@@ -300,7 +320,9 @@ package final class TunnelSet: Tunnel.Owner {
 
     func connectionLeft(_ local: LocalConnection) {
         // In a turn of its own: its tunnel, which is in the middle of its end or of a batch, is still in the list.
-        waiting.append(Waiting(local: local, since: loop.now))
+        pastStatistics.connections -= 1
+        local.wait.begin(at: loop.now)
+        enqueue(local)
         scheduleTimer(at: loop.now)
     }
 
@@ -364,7 +386,8 @@ package final class TunnelSet: Tunnel.Owner {
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
         if !hasTunnel, !isSuspended { consider(reconnect.nextAttempt ?? loop.now) }
         if let oldest = waiting.first {
-            consider(oldest.since + hold)
+            consider(oldest.wait.since + hold)
+            consider(lastLookAtWaiting + Self.waitingLook)
             if let attempt = reconnect.nextAttempt, attempt > loop.now { consider(attempt) }
         }
         if TunnelChoice.mayCloseIdle(among: updatedCandidates(), bounds: limits.tunnels),
@@ -392,9 +415,10 @@ package final class TunnelSet: Tunnel.Owner {
         }
         closeRetired()
         let now = loop.now
-        while let oldest = waiting.first, oldest.since + hold <= now {
+        dropForsaken()
+        while let oldest = waiting.first, oldest.wait.since + hold <= now {
             waiting.removeFirst()
-            if !oldest.local.isClosing { giveUp(oldest.local) }
+            if !oldest.isClosing { giveUp(oldest) }
         }
         if !hasTunnel, !isSuspended, reconnect.mayTry(at: now) {
             // What the kubeconfig says may have changed, which may be why the tunnel was lost.
@@ -421,7 +445,7 @@ package final class TunnelSet: Tunnel.Owner {
         isClosed = true
         timer?.close()
         timer = nil
-        for item in waiting { item.local.abort() }
+        for local in waiting { local.abort() }
         waiting = []
         for tunnel in tunnels { tunnel.close() }
         tunnels = []

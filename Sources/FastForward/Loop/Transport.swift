@@ -304,11 +304,16 @@ internal import CUV
         _ = ffwd_shutdown_write(descriptor)
     }
 
-    /// Bytes that the other side has not acknowledged yet.
+    /// Bytes that the other side has not acknowledged yet, and still may.
     package final var unacknowledgedBytes: Int {
         guard let descriptor = descriptor else { return 0 }
-        return max(0, Int(ffwd_unsent_bytes(descriptor)))
+        let bytes = max(0, Int(ffwd_unsent_bytes(descriptor)))
+        // The kernel goes on counting them behind a reset.
+        return bytes > 0 && isOver ? 0 : bytes
     }
+
+    /// Whether the other side has ended its direction and nothing of it is left to read, read or not.
+    package final var isReadToEnd: Bool { descriptor.map { ffwd_is_read_to_end($0) == 1 } ?? true }
 
     /// Whether the connection was reset: what nobody who does not read would learn otherwise.
     ///

@@ -27,11 +27,9 @@ package struct ReconnectPolicy: Equatable {
     /// How long a tunnel must have lived for its loss to be the first again.
     package static let steadySpan = TimeSpan.seconds(10)
 
-    /// A tunnel is open: another may be tried at once.
-    package mutating func succeeded() { nextAttempt = nil }
-
     /// A tunnel that had been open for `span` takes no more, or was lost.
     ///
+    /// One that opens meanwhile does not end the pause: a server that opens every tunnel and breaks it gets no more of them.
     /// Of several that are lost together only the first one counts: all of them before the pause is over.
     package mutating func lost(after span: TimeSpan, at now: Instant, random: UInt32) {
         if span >= Self.steadySpan { failures = 0 }

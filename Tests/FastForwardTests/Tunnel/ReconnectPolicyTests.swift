@@ -26,15 +26,14 @@ import Testing
 
     @Test func `a tunnel that lives only for a moment does not end the growth, a steady one does`() {
         var policy = ReconnectPolicy()
+        var now = start
         for _ in 0..<5 {
-            policy.succeeded()
-            policy.lost(after: .milliseconds(50), at: start, random: .max)
+            policy.lost(after: .milliseconds(50), at: now, random: .max)
+            now = policy.nextAttempt ?? now
         }
-        #expect(pause(policy) == .milliseconds(1600))
-        policy.succeeded()
-        #expect(policy.mayTry(at: start))
-        policy.lost(after: ReconnectPolicy.steadySpan, at: start, random: .max)
-        #expect(pause(policy) == ReconnectPolicy.shortest)
+        #expect(pause(policy) == .milliseconds(100 + 200 + 400 + 800 + 1600))
+        policy.lost(after: ReconnectPolicy.steadySpan, at: now, random: .max)
+        #expect(policy.nextAttempt == now + ReconnectPolicy.shortest)
     }
 
     @Test func `tunnels that are lost together make one pause`() {
@@ -71,9 +70,9 @@ import Testing
             #expect(policy.hasten(at: start + .milliseconds(millisecond), random: 0) == false)
         }
         // A pause that is shorter anyway stays.
-        policy.succeeded()
-        policy.lost(after: ReconnectPolicy.steadySpan, at: start, random: .max)
-        #expect(policy.hasten(at: start, random: 0) == false)
-        #expect(pause(policy) == ReconnectPolicy.shortest)
+        let later = policy.nextAttempt ?? start
+        policy.lost(after: ReconnectPolicy.steadySpan, at: later, random: .max)
+        #expect(policy.hasten(at: later, random: 0) == false)
+        #expect(policy.nextAttempt == later + ReconnectPolicy.shortest)
     }
 }
