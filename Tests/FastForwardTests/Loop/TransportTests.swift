@@ -73,6 +73,32 @@ import Testing
         try scene.finish()
     }
 
+    /// Nothing is read, so that no event tells of either.
+    @Test func `what the other side has closed is known without reading`() throws {
+        let scene = try LoopScene()
+        do {
+            let (client, server) = try scene.connectedPair()
+            #expect(!server.isReadToEnd)
+            client.send(Array("question".utf8))
+            try scene.run { client.unacknowledgedBytes == 0 }
+            client.close()
+            try scene.run { client.isClosed }
+            // Its bytes are still to be read.
+            #expect(!server.isReadToEnd)
+            server.send(Array("answer".utf8))
+            // Its kernel answers with a reset; ours goes on counting the bytes.
+            try scene.run { server.isOver }
+            #expect(server.unacknowledgedBytes == 0)
+            server.close()
+
+            let (other, last) = try scene.connectedPair()
+            other.close()
+            try scene.run { last.isReadToEnd }
+            last.close()
+        }
+        try scene.finish()
+    }
+
     @Test func `a reset is seen as a reset`() throws {
         let scene = try LoopScene()
         do {

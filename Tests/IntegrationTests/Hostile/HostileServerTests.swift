@@ -28,5 +28,37 @@ extension Integration {
                     + HostileTunnels.channelRows
             )
         }
+
+        /// Each opens, so that who waits is placed on it and comes back.
+        @Test func `a server that breaks every tunnel ends nobody's hold and gets its pauses`() throws {
+            let server = HostileServer(place: .upgrade) { attacked in
+                try attacked.accept()
+                try attacked.wire.send(WebSocketBytes.frame(WebSocketBytes.text, Array("no".utf8)))
+            }
+            try Scenario.run(within: .seconds(30)) { scenario in
+                let stub = try scenario.stub { server.serve($0) }
+                let kubeconfig = try scenario.file("config", Self.kubeconfig(port: stub.port))
+                let process = try scenario.start([
+                    Programs.ffwd, "--kubeconfig", kubeconfig, "--hold", "2s", "pod/demo", ":80",
+                ])
+                let forward = try Forward(process, remotePorts: [80], until: scenario.deadline)
+                server.arm(true)
+                server.cutTunnels()
+                try scenario.poll(for: "a tunnel that is broken") { !server.attacks.isEmpty }
+                let client = try scenario.connect(to: forward[80])
+                #expect(client.receiveToEnd().ending == .reset)
+                #expect(server.attacks.count < 30)
+            }
+        }
+
+        private static func kubeconfig(port: UInt16) -> String {
+            """
+            apiVersion: v1
+            kind: Config
+            clusters: [{name: c, cluster: {server: "http://127.0.0.1:\(port)"}}]
+            contexts: [{name: x, context: {cluster: c}}]
+            current-context: x
+            """
+        }
     }
 }

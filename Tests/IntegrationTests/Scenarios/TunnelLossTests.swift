@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension Integration {
@@ -210,6 +211,33 @@ extension Integration {
                 try scenario.cluster.admin("POST", "/admin/thaw")
                 let echo = try scenario.load("echo", on: forward[7000])
                 #expect(echo.counts == ["complete": 1], "\(echo)")
+            }
+        }
+
+        /// Nothing is read of those who wait, so that no event tells of their going.
+        @Test func `who waits for a tunnel and has gone gives its place back`() throws {
+            try Scenario.run(.goPeer(.containerd), within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(
+                    7000,
+                    options: ["--max-connections", "4", "--hold", "60s"]
+                )
+                try scenario.cluster.admin("POST", "/admin/freeze?what=api")
+                try scenario.cluster.cutTunnels()
+                _ = try forward.process.errors.line(
+                    beginningWith: "lost connection to pod: ",
+                    until: scenario.deadline
+                )
+                for _ in 0..<8 { try scenario.connect(to: forward[7000]).close() }
+                try scenario.poll(for: "all to be let go") {
+                    forward.process.send(signal: SIGUSR1)
+                    return forward.process.errors.text.contains(
+                        "summary: 8 connections accepted, 0 open, 0 failed"
+                    )
+                }
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("patience")
+                try scenario.cluster.admin("POST", "/admin/thaw")
+                #expect(try client.receive(8) == Array("patience".utf8))
             }
         }
     }
