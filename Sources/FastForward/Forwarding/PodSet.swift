@@ -11,8 +11,10 @@ package enum PodBalance: String, CaseIterable, Sendable {
 ///
 /// Theory of operation. A forward begins with one pod. Where the target is more than a pod, its pods are followed
 /// (``ObjectWatch``; ``TargetPods`` says what that means): without balancing the forward stays with its pod until that is
-/// lost, and then moves to the best of the others; with balancing every pod that serves takes part. A pod that is lost is
-/// *left*: its live connections go on to their own end, new ones and those on which nothing has happened yet go elsewhere.
+/// lost, and then moves to the best of the others; with balancing every pod that serves takes part. Where none of the
+/// others is ready, one that runs may become so: its clients wait, but not until their time is up, as it may also never.
+/// A pod that is lost is *left*: its live connections go on to their own end, new ones and those on which nothing has
+/// happened yet go elsewhere.
 /// A pod whose port refuses a dial is set aside for that port for a while, as long as there are others.
 final class PodSet {
     /// How many pods take part in balancing, as far as there is memory: each has tunnels of its own.
@@ -100,6 +102,9 @@ final class PodSet {
     private var areNamedBySlices = false
     /// Why the only pod is lost, where there is no other.
     private var bereftBy: PodLoss?
+    /// Since when a pod that is not ready could take the place of the only one, which is lost.
+    private var unreadySince: Instant?
+    private var unreadyTimer: LoopTimer?
     private var turn = 0
     /// The way into the server that has worked for some pod.
     private var foundWay: TunnelWay?
@@ -226,13 +231,15 @@ final class PodSet {
             let loss = pods.loss(of: current.name, uid: current.uid)
         else {
             bereftBy = nil
+            unreadySince = nil
             return
         }
-        guard surroundings.reconnects, let next = successor(of: current, pods) else {
+        guard surroundings.reconnects, let next = successor(of: current, loss, pods) else {
             stay(with: current, loss)
             return
         }
         bereftBy = nil
+        unreadySince = nil
         add(
             next.pod.metadata.name,
             uid: next.pod.metadata.uid,
@@ -243,8 +250,29 @@ final class PodSet {
         leave(current)
     }
 
-    private func successor(of current: Member, _ pods: TargetPods) -> (pod: Pod, ports: [UInt16])? {
-        for pod in pods.serving where pod.metadata.uid != current.uid || pod.metadata.name != current.name {
+    private typealias Successor = (pod: Pod, ports: [UInt16])
+
+    private func successor(of current: Member, _ loss: PodLoss, _ pods: TargetPods) -> Successor? {
+        if let next = first(of: pods.serving, otherThan: current) { return next }
+        // One that terminates may serve for a while, which one that is not ready does not.
+        guard loss != .terminating, let unready = first(of: pods.running, otherThan: current) else {
+            unreadySince = nil
+            return nil
+        }
+        let since = unreadySince ?? surroundings.loop.now
+        unreadySince = since
+        // Who has come since then still waits by then.
+        let end = since + TimeSpan(nanoseconds: surroundings.hold.nanoseconds / 2)
+        guard surroundings.loop.now < end else { return unready }
+        if unreadyTimer == nil {
+            unreadyTimer = LoopTimer(loop: surroundings.loop) { [weak self] in self?.podsChanged() }
+        }
+        unreadyTimer?.schedule(at: end)
+        return nil
+    }
+
+    private func first(of pods: [Pod], otherThan current: Member) -> Successor? {
+        for pod in pods where pod.metadata.uid != current.uid || pod.metadata.name != current.name {
             if let ports = surroundings.remotePorts(pod, slices) { return (pod, ports) }
         }
         return nil
@@ -409,6 +437,8 @@ final class PodSet {
         podWatch = nil
         sliceWatch?.close()
         sliceWatch = nil
+        unreadyTimer?.close()
+        unreadyTimer = nil
         for member in members { member.tunnels.close() }
     }
 }

@@ -28,9 +28,9 @@ package struct TargetPods: Sendable {
         return .withdrawn
     }
 
-    /// The pods that can be forwarded to now, the best first, in kubectl's order.
+    /// The pods that new connections should go to, the best first, in kubectl's order.
     package var serving: [Pod] {
-        let readiness = slices.flatMap { $0.hasListed ? $0.readiness : nil }
+        let readiness = readiness
         // A service that nobody keeps slices for has none at all, not even an empty one.
         let isKept = !(slices?.byName.isEmpty ?? true)
         return PodChoice.ranked(
@@ -43,4 +43,18 @@ package struct TargetPods: Sendable {
             }
         )
     }
+
+    /// The pods that can be forwarded to, ready or not, the best first, in kubectl's order.
+    package var running: [Pod] {
+        let readiness = readiness
+        return PodChoice.ranked(
+            pods.objects.filter { pod in
+                guard pod.isRunning, !pod.isBeingDeleted else { return false }
+                return !areNamedBySlices || readiness?.isReady(pod) != nil
+            }
+        )
+    }
+
+    /// What the slices say; nil: nothing yet.
+    private var readiness: EndpointReadiness? { slices.flatMap { $0.hasListed ? $0.readiness : nil } }
 }

@@ -72,6 +72,26 @@ import Testing
         #expect(TargetPods(pods, slices: told).loss(of: "b", uid: "new") == nil)
     }
 
+    @Test func `pods that run are known too where none of them is ready, the ready ones first`() throws {
+        func running(_ pods: PodTracker, _ slices: EndpointTracker?, named: Bool = false) -> [String] {
+            TargetPods(pods, slices: slices, areNamedBySlices: named).running.map(\.name)
+        }
+        let deleted = #","deletionTimestamp":"2026-01-01T00:00:00Z""#
+        let ended = pod("ended", isReady: false).replacing("Running", with: "Failed")
+        let pods = try pods(
+            pod("unready", isReady: false),
+            pod("ready"),
+            pod("going", more: deleted),
+            ended
+        )
+        #expect(running(pods, nil) == ["ready", "unready"])
+        #expect(running(pods, try slices(slice("s"))) == ["ready", "unready"])
+        // Of a service without a selector the others are somebody else's.
+        #expect(running(pods, nil, named: true) == [])
+        let named = try slices(slice("s", endpoint("unready", ready: "false"), endpoint("ended")))
+        #expect(running(pods, named, named: true) == ["unready"])
+    }
+
     @Test func `slices are split and merged, and a pod may be in two`() throws {
         let pods = try pods(pod("a"), pod("b"))
         var tracker = try slices(slice("one", endpoint("a"), endpoint("b")))

@@ -303,6 +303,43 @@ extension Integration {
             }
         }
 
+        /// It was forwarded to at the start, ready or not.
+        @Test(arguments: [
+            ("pod/demo", ":7000", "demo"), ("deploy/demo", ":7000", "next"), ("svc/demo", ":7", "next"),
+        ])
+        func `a pod that does not become ready is taken where there is no other, before clients give up`(
+            target: String,
+            port: String,
+            next: String
+        ) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try forward(target, port: port, ["--hold", "4s"], in: scenario)
+                // With its service a pod's endpoint slices are followed too.
+                try scenario.waitForWatches(target.hasPrefix("svc/") ? 2 : 1)
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("patience")
+                try create("\(next)&ready=0", in: scenario)
+                #expect(try client.receive(8) == Array("patience".utf8))
+                try expectEcho(forward, 4, in: scenario)
+            }
+        }
+
+        @Test func `a pod that may become ready is waited for`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                try create("next&ready=0", in: scenario)
+                let forward = try forward("deploy/demo", ["--hold", "60s"], in: scenario)
+                try scenario.waitForWatches(1)
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("patience")
+                try scenario.cluster.admin("POST", "/ready?pod=next&on=1")
+                #expect(try client.receive(8) == Array("patience".utf8))
+            }
+        }
+
         @Test(arguments: ["least", "round-robin"])
         func `--balance spreads connections over all pods, those that come later too`(how: String) throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
