@@ -155,6 +155,7 @@ struct PortForwardCommand: ParsableCommand {
             throw UsageError.podRunningTimeout(error)
         }
         let target = try TargetArgument(arguments[0])
+        guard balance == nil || target.kind != .pod else { throw UsageError.balancedPod(target.name) }
         let ports = try arguments.dropFirst().map { text throws(PortArgumentError) in try PortArgument(text) }
         var loader = KubeconfigLoader(
             explicitFile: cluster.kubeconfig,
@@ -255,6 +256,7 @@ enum UsageError: Error, CustomStringConvertible {
     case podRunningTimeout(PodRunningTimeoutError)
     case memoryLimit(MemorySize, TunnelCount)
     case noConnections
+    case balancedPod(String)
     case noDuration(option: String, String)
     case noAddress
     case badAddress(String)
@@ -268,6 +270,8 @@ enum UsageError: Error, CustomStringConvertible {
                 + "See '\(Invocation.current.command) --help' for help and examples"
         case .unknownProfile(let name): "error: unknown profile '\(name.escapedForTerminal())'"
         case .noConnections: "error: --max-connections must be higher than zero"
+        case .balancedPod(let name):
+            "error: --balance needs a service or a workload, and pod/\(name.escapedForTerminal()) is one pod"
         case .noDuration(let option, let text):
             text.hasPrefix("-")
                 ? "error: \(option) \"\(text.escapedForTerminal())\" must not be negative"

@@ -340,6 +340,21 @@ extension Integration {
             }
         }
 
+        @Test(arguments: ["pod/demo", "po/demo", "demo"])
+        func `--balance is refused for a single pod`(target: String) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(20)) { scenario in
+                let (exit, process) = try scenario.ffwd([
+                    "--kubeconfig", scenario.cluster.kubeconfig, "--balance", "least", target, ":7000",
+                ])
+                #expect(exit == .status(1))
+                #expect(
+                    process.errors.text
+                        == "error: --balance needs a service or a workload, and pod/demo is one pod\n"
+                )
+                #expect(process.output.text.isEmpty)
+            }
+        }
+
         @Test(arguments: ["least", "round-robin"])
         func `--balance spreads connections over all pods, those that come later too`(how: String) throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
