@@ -227,9 +227,9 @@ final class PodSet {
     }
 
     private func moveIfLost(_ pods: TargetPods) {
-        guard let current = members.last(where: { !$0.isLeft }),
-            let loss = pods.loss(of: current.name, uid: current.uid)
-        else {
+        guard let current = members.last(where: { !$0.isLeft }) else { return }
+        guard let loss = pods.loss(of: current.name, uid: current.uid) else {
+            current.tunnels.resume()
             bereftBy = nil
             unreadySince = nil
             return
@@ -305,7 +305,10 @@ final class PodSet {
             isServed = true
         }
         for member in members where !member.isLeft {
-            guard let loss = pods.loss(of: member.name, uid: member.uid) else { continue }
+            guard let loss = pods.loss(of: member.name, uid: member.uid) else {
+                member.tunnels.resume()
+                continue
+            }
             // The last one is left only for another.
             guard members.contains(where: { !$0.isLeft && $0 !== member }) else {
                 stay(with: member, loss)

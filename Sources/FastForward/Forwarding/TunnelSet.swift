@@ -353,8 +353,16 @@ package final class TunnelSet: Tunnel.Owner {
         handler(.connectionFailed(local: local, remote: remote, failure))
     }
 
-    /// Lets clients wait from now on, until the pod is left.
+    /// Lets clients wait from now on, until the pod is left or there again.
     func suspend() { isSuspended = true }
+
+    /// Goes on after ``suspend()``.
+    func resume() {
+        guard isSuspended else { return }
+        isSuspended = false
+        placeWaiting()
+        scheduleTimer()
+    }
 
     /// Makes no tunnel and takes no connection any more; what is open goes on to its end.
     func retire() {

@@ -340,6 +340,22 @@ extension Integration {
             }
         }
 
+        /// As where the slices of a service without a selector name it again.
+        @Test(arguments: [[], ["--balance", "least"]])
+        func `a pod that was lost and is there again is forwarded to`(options: [String]) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try forward("deploy/demo", options, in: scenario)
+                try scenario.waitForWatches(1)
+                try scenario.cluster.admin("POST", "/phase?pod=demo&phase=Failed")
+                try expectLine("pod/demo is Failed, and there is no other", of: forward, in: scenario)
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("patience")
+                try scenario.cluster.admin("POST", "/phase?pod=demo&phase=Running")
+                #expect(try client.receive(8) == Array("patience".utf8))
+                try expectEcho(forward, 4, in: scenario)
+            }
+        }
+
         @Test(arguments: ["pod/demo", "po/demo", "demo"])
         func `--balance is refused for a single pod`(target: String) throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(20)) { scenario in
