@@ -67,6 +67,9 @@ final class Console {
             let kind =
                 isLast ? "lost connection to pod (reconnecting)" : "lost one of several connections to pod"
             budgeted(kind, "lost connection to pod: \(reason.lossText)" + (isLast ? " (reconnecting)" : ""))
+        case .tunnelNotOpened(let reason):
+            let beginning = "could not open another connection to pod"
+            budgeted(beginning, "\(beginning): \(reason.lossText)")
         case .podChanged(let old, let new, let loss):
             budgeted("forwarding to another pod", Self.changeText(old, new, loss))
         case .podMissing(let name, let loss):

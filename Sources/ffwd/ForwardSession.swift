@@ -95,8 +95,8 @@ final class ForwardSession {
             dropStartMemory()
         case .drained: if let endAfterDrain { stop(endAfterDrain) }
         case .listening, .listenFailed, .accepted, .acceptingPaused, .acceptingResumed, .queueFull,
-            .connectionFailed, .tunnelLost, .tunnelRestored, .podChanged, .podMissing, .podJoined, .podLeft,
-            .fact:
+            .connectionFailed, .tunnelLost, .tunnelNotOpened, .tunnelRestored, .podChanged, .podMissing,
+            .podJoined, .podLeft, .fact:
             break
         }
     }

@@ -191,12 +191,14 @@ package final class Forwarder {
             hasTunnel = true
             if wasLost { handler(.tunnelRestored) }
             beginIfPossible()
-        case .lost(let error, let isLast):
+        case .lost(let error, let wasOpen, let isLast):
             if isLast { hasTunnel = false }
             if isReady, isLast, !request.reconnects {
                 fail(.lostConnection)
             } else if isReady {
-                handler(.tunnelLost(error, isLast: isLast))
+                handler(
+                    wasOpen || isLast ? .tunnelLost(error, isLast: isLast) : .tunnelNotOpened(error)
+                )
             } else if isLast {
                 // What the API says of the pod is the better reason, where it says something.
                 startError = error

@@ -36,6 +36,8 @@ package enum ForwarderEvent {
     case connectionFailed(localPort: UInt16, remotePort: UInt16, ConnectionFailure)
     /// A tunnel is gone; `isLast`: new clients wait until there is another.
     case tunnelLost(UpstreamError, isLast: Bool)
+    /// Another tunnel could not be opened beside those that are.
+    case tunnelNotOpened(UpstreamError)
     /// There is a tunnel again after the last was lost.
     case tunnelRestored
     /// How it came about, where ``Forwarder/Request/detail`` asks for it.

@@ -25,8 +25,8 @@ final class PodSet {
 
     enum Event {
         case opened
-        /// `isLast`: no pod has a tunnel now.
-        case lost(UpstreamError, isLast: Bool)
+        /// A tunnel is gone, or, unless `wasOpen`, could not be made; `isLast`: no pod has one now.
+        case lost(UpstreamError, wasOpen: Bool, isLast: Bool)
         case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
         /// New connections go to another pod.
         case moved(from: String, to: String, PodLoss)
@@ -388,9 +388,9 @@ final class PodSet {
             member.hasTunnel = true
             foundWay = member.tunnels.foundWay ?? foundWay
             handler(.opened)
-        case .lost(let error, let isLast):
+        case .lost(let error, let wasOpen, let isLast):
             if isLast { member.hasTunnel = false }
-            handler(.lost(error, isLast: isLast && !hasTunnel))
+            handler(.lost(error, wasOpen: wasOpen, isLast: isLast && !hasTunnel))
         case .connectionFailed(let local, let remote, let failure):
             if failure.isRefusedDial { member.refusedPorts.refused(remote, at: surroundings.loop.now) }
             handler(.connectionFailed(local: local, remote: remote, failure))

@@ -17,8 +17,8 @@ package final class TunnelSet: Tunnel.Owner {
     enum Event {
         /// A tunnel is open; the first says that the forward works.
         case opened
-        /// A tunnel is gone or could not be made; `isLast`: no other is open now.
-        case lost(UpstreamError, isLast: Bool)
+        /// A tunnel is gone, or, unless `wasOpen`, could not be made; `isLast`: no other is open now.
+        case lost(UpstreamError, wasOpen: Bool, isLast: Bool)
         /// A connection failed for a reason that the server gave, or with its tunnel.
         case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
         /// A connection on which nothing has happened yet, and that needs another pod: this one is being left.
@@ -311,7 +311,7 @@ package final class TunnelSet: Tunnel.Owner {
             return
         }
         let isLast = !tunnels.contains { $0.isOpen }
-        handler(.lost(error, isLast: isLast))
+        handler(.lost(error, wasOpen: openSpan != nil, isLast: isLast))
         // Also where others are left: a spare that cannot be had must not be asked for with each connection.
         guard !isClosed else { return }
         pauseBeforeReconnect(after: tunnel)

@@ -184,6 +184,24 @@ extension Integration {
             }
         }
 
+        @Test func `a second tunnel that cannot be opened is no loss`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000)
+                let first = try scenario.connect(to: forward[7000])
+                try first.send("first")
+                #expect(try first.receive(5) == Array("first".utf8))
+                try scenario.cluster.admin("POST", "/answer?status=500")
+                let second = try scenario.connect(to: forward[7000])
+                try second.send("second")
+                #expect(try second.receive(6) == Array("second".utf8))
+                _ = try forward.process.errors.line(
+                    beginningWith: "could not open another connection to pod: ",
+                    until: scenario.deadline
+                )
+                #expect(!forward.process.errors.text.contains("lost connection"))
+            }
+        }
+
         @Test func `--no-reconnect ends as kubectl does`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--no-reconnect"])

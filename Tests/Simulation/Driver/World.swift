@@ -265,6 +265,7 @@ final class World {
         case .podJoined: coverage.count("told: pod joined")
         case .podLeft: coverage.count("told: pod left")
         case .tunnelLost(let error, _): coverage.count("tunnel lost: \(Coverage.word(of: error))")
+        case .tunnelNotOpened(let error): coverage.count("tunnel not opened: \(Coverage.word(of: error))")
         case .tunnelRestored: coverage.count("told: tunnel restored")
         case .listenFailed, .accepted, .acceptingResumed, .queueFull, .drained: break
         }
