@@ -69,18 +69,26 @@ struct Completer {
 
     // MARK: TYPE/NAME
 
+    /// What may be forwarded to: a single pod leaves nothing to balance.
+    private var kinds: [TargetKind] {
+        TargetKind.allCases.filter { $0 != .pod || words.options["--balance"] == nil }
+    }
+
     private func targets(_ beginning: String) -> Completions {
         if let slash = beginning.firstIndex(of: "/") {
             let head = beginning[...slash]
             // Which type it is says the parser of whole arguments, so it gets one.
-            guard let kind = try? TargetArgument(head + "x").kind else { return Completions() }
+            guard let kind = try? TargetArgument(head + "x").kind, kinds.contains(kind) else {
+                return Completions()
+            }
             let choices = facts.objects(of: kind).map {
                 Choice(word: head + $0.word, description: $0.description)
             }
             return Completions(choices: choices.filter { $0.word.hasPrefix(beginning) })
         }
-        let pods = facts.objects(of: .pod).filter { $0.word.hasPrefix(beginning) }
-        let types = TargetKind.allCases.map { Choice(word: $0.pluralName + "/") }
+        let pods =
+            kinds.contains(.pod) ? facts.objects(of: .pod).filter { $0.word.hasPrefix(beginning) } : []
+        let types = kinds.map { Choice(word: $0.pluralName + "/") }
             .filter { $0.word.hasPrefix(beginning) }.sorted { $0.word < $1.word }
         // A name follows a type at once; kubectl says so only where there are no pods.
         return Completions(
