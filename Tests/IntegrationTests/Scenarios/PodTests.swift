@@ -340,6 +340,18 @@ extension Integration {
             }
         }
 
+        @Test func `a pod that serves to its end is not left for one that is not ready`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                try create("next&ready=0", in: scenario)
+                let forward = try forward("deploy/demo", ["--hold", "2s"], in: scenario)
+                try scenario.waitForWatches(1)
+                try scenario.cluster.admin("POST", "/delete?pod=demo&grace=3000")
+                try expectLine("pod/demo is terminating, and there is no other", of: forward, in: scenario)
+                try expectLine("pod/demo is gone: forwarding to pod/next", of: forward, in: scenario)
+                try expectEcho(forward, 4, in: scenario)
+            }
+        }
+
         /// As where the slices of a service without a selector name it again.
         @Test(arguments: [[], ["--balance", "least"]])
         func `a pod that was lost and is there again is forwarded to`(options: [String]) throws {
