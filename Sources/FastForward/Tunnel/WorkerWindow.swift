@@ -48,6 +48,7 @@ package struct WorkerWindow: Equatable {
         var pings: [Ping] = []
 
         var isRoundDue: Bool { sent - asked >= framesPerRound || askUntil > asked }
+        var isSilent: Bool { pings.count >= unansweredPingsMax }
     }
 
     private struct Ping: Equatable {
@@ -119,12 +120,6 @@ package struct WorkerWindow: Equatable {
     /// Whether some worker has not been asked about enough frames to ask all.
     package var isRoundDue: Bool { hasDueWorker && !isSilent }
     private var hasDueWorker = false
-
-    /// Looks at all workers, for what is asked in every turn.
-    private mutating func noteWorkers() {
-        isSilent = workers.contains { $0.pings.count >= Self.unansweredPingsMax }
-        hasDueWorker = workers.contains { $0.isRoundDue }
-    }
 
     /// The frames that the worker with the fewest has not proved taken.
     package var leastOwedFrames: Int { workers.reduce(Int.max) { min($0, $1.sent - $1.acked) } }
@@ -208,7 +203,8 @@ package struct WorkerWindow: Equatable {
         pingCount += 1
         workers[worker].asked = workers[worker].sent
         workers[worker].pings.append(Ping(index: index, number: pingCount, sent: workers[worker].sent))
-        noteWorkers()
+        if workers[worker].isSilent { isSilent = true }
+        if hasDueWorker { hasDueWorker = workers.contains { $0.isRoundDue } }
         return index * 2 + 1
     }
 
@@ -256,7 +252,7 @@ package struct WorkerWindow: Equatable {
             arrivedPingCount = max(arrivedPingCount, min(round, pingCount))
             forEachPing(upTo: round) { $0.overdueSince = $0.overdueSince ?? now }
         }
-        noteWorkers()
+        if isSilent { isSilent = workers.contains { $0.isSilent } }
         return true
     }
 }
