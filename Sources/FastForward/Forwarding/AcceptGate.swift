@@ -5,6 +5,9 @@
 /// an open connection, until one that is there has ended. Each port then has one connection that libuv has taken
 /// already; it is the first to go on.
 ///
+/// How many clients that makes is known at the start, but tunnels, watches and requests come and go, so the descriptors that
+/// are free at the moment are looked at as well.
+///
 /// One *episode* lasts from the first client that has to wait until a tenth of the connections are gone; it is told once.
 package struct AcceptGate: Equatable {
     /// What keeps clients waiting.
@@ -19,8 +22,8 @@ package struct AcceptGate: Equatable {
 
     enum Verdict: Equatable {
         case accept
-        /// The client waits; `isNew`: the first of an episode.
-        case wait(isNew: Bool)
+        /// The client waits, for this reason where it is the first of an episode.
+        case wait(new: Limit?)
     }
 
     /// Descriptors that are kept for what is no client: API requests, look-ups, plugins, tunnels that end.
@@ -30,7 +33,9 @@ package struct AcceptGate: Equatable {
 
     let connectionsMax: Int
     let limit: Limit
-    private var isFull = false
+    private let descriptorsMax: Int
+    /// How many connections there were when the episode began; nil: there is none.
+    private var fullCount: Int?
 
     /// - Parameters:
     ///   - descriptorsMax: the process's limit.
@@ -52,6 +57,7 @@ package struct AcceptGate: Equatable {
         let kept = min(openDescriptors + tunnelsMax + Self.reserve, max(needed, descriptorsMax / 2))
         let possible = (descriptorsMax - kept) / perConnection
         guard possible > 0 else { return nil }
+        self.descriptorsMax = descriptorsMax
         let affordable = memoryConnectionsMax ?? .max
         if let connectionsMax, connectionsMax <= min(possible, affordable) {
             self.connectionsMax = connectionsMax
@@ -66,18 +72,19 @@ package struct AcceptGate: Equatable {
     }
 
     /// Asks for one more beside `count` connections.
-    mutating func verdict(beside count: Int) -> Verdict {
-        guard count >= connectionsMax else { return .accept }
-        defer { isFull = true }
-        return .wait(isNew: !isFull)
+    mutating func verdict(beside count: Int, hasDescriptor: Bool) -> Verdict {
+        guard count >= connectionsMax || !hasDescriptor else { return .accept }
+        guard fullCount == nil else { return .wait(new: nil) }
+        fullCount = count
+        return .wait(new: count >= connectionsMax ? limit : .descriptors(descriptorsMax))
     }
 
     /// Takes note that only `count` are left.
     ///
     /// - Returns: whether that ends an episode.
     mutating func left(_ count: Int) -> Bool {
-        guard isFull, count <= connectionsMax - max(1, connectionsMax / 10) else { return false }
-        isFull = false
+        guard let fullCount, count <= fullCount - max(1, fullCount / 10) else { return false }
+        self.fullCount = nil
         return true
     }
 }

@@ -115,13 +115,14 @@ final class ForwardedListener {
         overflowed(queue.most)
     }
 
-    /// Looks at the queues now and then while nobody is accepted: there is no event then.
+    /// Looks at the queues, and for room, now and then while nobody is accepted: there may be no event then.
     private func watchCrowded() {
         if crowdedTimer == nil {
             crowdedTimer = LoopTimer(loop: loop) { [weak self] in
                 guard let self, !self.crowded.isEmpty else { return }
                 for listener in self.crowded { self.look(at: listener) }
-                self.watchCrowded()
+                // Room may have come by something else than a client's end.
+                self.acceptCrowded()
             }
             crowdedTimer?.keepsLoopAlive(false)
         }

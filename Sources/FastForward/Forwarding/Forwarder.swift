@@ -99,6 +99,7 @@ package final class Forwarder {
 
     /// Begins; ``ForwarderEvent/ready`` or ``ForwarderEvent/failed(_:)`` follows.
     package func start() {
+        loop.descriptors.calibrate(openCount: ProcessLimits.openFileCount())
         for address in request.addresses where address != "localhost" {
             guard SocketAddress(ip: address, port: 0) != nil else {
                 fail(.invalidAddress(address))
@@ -235,7 +236,8 @@ package final class Forwarder {
             fail(.nothingToListenOn(ports))
             return
         }
-        let openCount = ProcessLimits.openFileCount()
+        loop.descriptors.limit(to: request.descriptorsMax)
+        let openCount = loop.descriptors.openCount
         let usesChannels = pods?.usesChannels ?? false
         gate = AcceptGate(
             descriptorsMax: request.descriptorsMax,
@@ -344,11 +346,12 @@ package final class Forwarder {
     }
 
     private func mayAccept() -> Bool {
-        switch gate?.verdict(beside: connectionCount) {
+        let hasDescriptor = loop.descriptors.hasRoomForClient(beside: connectionCount)
+        switch gate?.verdict(beside: connectionCount, hasDescriptor: hasDescriptor) {
         case .accept, nil:
             return true
-        case .wait(let isNew):
-            if isNew, let gate { handler(.acceptingPaused(connections: connectionCount, gate.limit)) }
+        case .wait(let limit):
+            if let limit { handler(.acceptingPaused(connections: connectionCount, limit)) }
             return false
         }
     }

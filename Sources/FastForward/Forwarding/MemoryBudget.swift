@@ -15,6 +15,8 @@ final class MemoryBudget {
     private let pool: BufferPool
     private let limitBytes: Int
     private(set) var reservedBytes = 0
+    /// How many carriers there are.
+    private(set) var carrierCount = 0
 
     init(pool: BufferPool, limits: TunnelLimits) {
         self.pool = pool
@@ -39,8 +41,12 @@ final class MemoryBudget {
             self.budget = budget
             self.bytes = bytes
             budget.reservedBytes += bytes
+            budget.carrierCount += 1
         }
 
-        deinit { budget.reservedBytes -= bytes }
+        deinit {
+            budget.reservedBytes -= bytes
+            budget.carrierCount -= 1
+        }
     }
 }

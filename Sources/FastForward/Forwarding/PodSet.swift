@@ -17,7 +17,7 @@ package enum PodBalance: String, CaseIterable, Sendable {
 /// happened yet go elsewhere.
 /// A pod whose port refuses a dial is set aside for that port for a while, as long as there are others.
 final class PodSet {
-    /// How many pods take part in balancing, as far as there is memory: each has tunnels of its own.
+    /// How many pods take part in balancing, as far as there are memory and descriptors: each has tunnels of its own.
     static let balancedPodsMax = 64
 
     /// How long after its begin a forward begins to follow its pod.
@@ -288,9 +288,10 @@ final class PodSet {
         var count = members.count { !$0.isLeft }
         let most = min(
             Self.balancedPodsMax,
+            surroundings.loop.descriptors.podsMax,
             surroundings.budget.carriersMax(each: TunnelLimits.shareBytesMin)
         )
-        // Where nobody serves any more, memory for one more is not asked for: the lost ones are about to be left.
+        // Where nobody serves any more, room for one more is not asked for: the lost ones are about to be left.
         var isServed = members.contains { !$0.isLeft && $0.isServing }
         for pod in serving where count < most || !isServed {
             let isMember = members.contains {

@@ -138,7 +138,7 @@ package final class TunnelSet: Tunnel.Owner {
         let choice = TunnelChoice(
             for: local.remotePort,
             among: updatedCandidates(),
-            bounds: limits.tunnels,
+            bounds: bounds,
             mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax && hasMemory,
             mayWait: waiting.count < Self.choosyMax,
             now: loop.now
@@ -155,6 +155,12 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Whether a tunnel may be opened that nobody waits for: a login is asked for only where one is needed.
     private var mayPrepare: Bool { !endpoint.wouldAskPerson }
+
+    /// How many there may be: where descriptors are scarce, no second one while the first is of use.
+    private var bounds: TunnelChoice.Bounds {
+        loop.descriptors.hasRoomForSpare(beside: budget.carrierCount)
+            ? limits.tunnels : TunnelChoice.Bounds(least: 1, most: 1)
+    }
 
     /// Whether there may be one more tunnel; the first one always may.
     private var hasMemory: Bool { tunnels.isEmpty || budget.hasRoom(for: TunnelLimits.shareBytesMin) }
@@ -250,7 +256,7 @@ package final class TunnelSet: Tunnel.Owner {
         endpoint.observer?(.tunnelOpened(way: tunnel.way, tls: tunnel.negotiatedTLS))
         handler(.opened)
         placeWaiting()
-        if tunnels.count < limits.tunnels.least, reconnect.mayTry(at: loop.now), hasMemory, mayPrepare {
+        if tunnels.count < bounds.least, reconnect.mayTry(at: loop.now), hasMemory, mayPrepare {
             openTunnel()
         }
         if timer?.deadline == nil { scheduleTimer() }

@@ -31,6 +31,7 @@ package class UpstreamConnection: TransportOwner {
     private var phase = Phase.idle
     private var lookup: NameLookup?
     private var race: ConnectRace?
+    private var descriptorPromise: DescriptorLedger.Promise?
     private var link: OwnedTransport?
     private var leg: ProxyLeg?
     private var tls: TLSSession?
@@ -99,6 +100,7 @@ package class UpstreamConnection: TransportOwner {
 
     private final func prepare() {
         phase = .preparing
+        descriptorPromise = DescriptorLedger.Promise(of: loop.descriptors)
         // Strong, until the answer or the end: see ``Tunnel`` on weak references.
         preparation = endpoint.prepare(on: loop) { result in
             self.preparation = nil
@@ -276,6 +278,7 @@ package class UpstreamConnection: TransportOwner {
 
     private final func connected(_ link: OwnedTransport) {
         self.link = link
+        descriptorPromise = nil
         link.owner = self
         endpoint.knownAddresses.connected(to: link.peerAddress)
         link.setOptions(noDelay: true, keepAliveSeconds: Self.keepAliveSeconds)
@@ -574,6 +577,7 @@ package class UpstreamConnection: TransportOwner {
         lookup = nil
         race?.cancel()
         race = nil
+        descriptorPromise = nil
         abandonLink()
         leg = nil
         tls = nil

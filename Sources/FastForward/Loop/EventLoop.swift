@@ -26,6 +26,7 @@ package protocol TurnWork: AnyObject {
     /// Stands before the pool, as properties go in this order: the buffer comes home before the pool ends.
     package let receiveBox: BufferBox
     package let pool = BufferPool()
+    package let descriptors = DescriptorLedger()
     /// Counts turns, to tell what happened in this one.
     package private(set) var turn: UInt32 = 1
 

@@ -31,6 +31,8 @@ package final class Listener: LoopHandle {
         guard let tcp = unsafe raw(uv_tcp_t.self), let stream = unsafe raw(uv_stream_t.self) else { return }
         unsafe uv_tcp_init(loop.raw, tcp)
         tie()
+        // Its own, and that of the client that libuv accepts ahead.
+        hold(descriptors: 2)
         do {
             let attempt = "listen on \(address)"
             // IPv6 listeners leave IPv4 to their neighbour.
@@ -66,6 +68,7 @@ package final class Listener: LoopHandle {
             return
         }
         try unsafe check(uv_accept(server, client), "accept a connection on \(address)")
+        transport.hold(descriptors: 1)
     }
 
     /// How many connections wait in the kernel to be accepted, and how many may; nil: it does not tell.

@@ -7,6 +7,7 @@ internal import CUV
     package let loop: EventLoop
     private(set) var handle: UnsafeMutablePointer<uv_handle_t>?
     package private(set) var isClosing = false
+    private var descriptorCount: UInt8 = 0
 
     init(loop: EventLoop, type: uv_handle_type) {
         self.loop = loop
@@ -32,10 +33,17 @@ internal import CUV
         return unsafe UnsafeMutableRawPointer(handle).assumingMemoryBound(to: Handle.self)
     }
 
+    /// Takes note that descriptors are open, or about to be, until the handle is closed.
+    final func hold(descriptors count: Int) {
+        descriptorCount += UInt8(count)
+        loop.descriptors.hold(count)
+    }
+
     /// Closes the handle; ``closeCompleted()`` follows in a later phase of the loop.
     package func close() {
         guard let handle = unsafe handle, !isClosing else { return }
         isClosing = true
+        loop.descriptors.release(Int(descriptorCount))
         unsafe uv_close(handle, Callbacks.closed)
     }
 

@@ -37,6 +37,7 @@ package final class NetworkWatch: LoopHandle {
             throw LoopError(code: code, attempt: attempt)
         }
         tie()
+        hold(descriptors: 1)
         unsafe raw(uv_handle_t.self).map { handle in unsafe uv_unref(handle) }
         unsafe uv_poll_start(poll, Int32(UV_READABLE.rawValue), Callbacks.readable)
         gatherTimer = LoopTimer(loop: loop) { [weak self] in self?.handler?() }

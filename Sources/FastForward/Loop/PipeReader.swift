@@ -43,6 +43,7 @@ package final class PipeReader: LoopHandle {
             throw LoopError(code: code, attempt: "make a pipe")
         }
         writeEnd = ends.1
+        hold(descriptors: 2)
         unsafe uv_pipe_open(pipe, ends.0)
         unsafe uv_read_start(stream, Callbacks.allocateForPipe, Callbacks.readFromPipe)
     }

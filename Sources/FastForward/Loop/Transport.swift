@@ -66,6 +66,10 @@ internal import CUV
         guard let tcp = unsafe raw(uv_tcp_t.self) else { return }
         let attempt = "connect to \(address)"
         connectAttempt = attempt
+        guard loop.descriptors.mayConnect else {
+            throw LoopError(code: LoopError.tooManyOpenFiles, attempt: attempt)
+        }
+        hold(descriptors: 1)
         let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
         let code = unsafe address.withPointer { unsafe uv_tcp_connect(request, tcp, $0, Callbacks.connected) }
         guard code < 0 else { return }

@@ -35,6 +35,45 @@ extension Integration {
             }
         }
 
+        /// Tunnels come with the clients, and take what was free when the first ones came.
+        @Test(arguments: [
+            (limit: 40, pods: 1, options: ["pod/demo"]),
+            (limit: 64, pods: 20, options: ["--balance", "round-robin", "deploy/demo"]),
+        ])
+        func `tunnels leave room for clients, and nobody is closed`(
+            limit: Int,
+            pods: Int,
+            options: [String]
+        ) throws {
+            let names = (0..<pods).map { $0 == 0 ? "demo" : "demo\($0)" }
+            let cluster = names.reduce(ClusterKind.miniCluster(.ideal)) { $0.with("--pod", $1) }
+            try Scenario.run(cluster, within: .seconds(60)) { scenario in
+                let process = try scenario.start(
+                    [
+                        try Programs.installed("prlimit"), "--nofile=\(limit):\(limit)", Programs.ffwd,
+                        "--kubeconfig", try scenario.cluster.kubeconfig,
+                    ] + options + [":7000"]
+                )
+                let forward = try Forward(process, remotePorts: [7000], until: scenario.deadline)
+                for _ in 1..<pods {
+                    _ = try process.errors.line(containing: "forwarding to pod/", until: scenario.deadline)
+                }
+                // All are there before the first one ends.
+                let clients = try (0..<120).map { _ in try scenario.connect(to: forward[7000]) }
+                let line = try process.errors.line(
+                    containing: "others wait until one ends",
+                    until: scenario.deadline
+                )
+                #expect(line.contains("limit of \(limit) descriptors"))
+                for client in clients {
+                    try client.send("hello")
+                    #expect(try client.receive(5) == Array("hello".utf8))
+                    client.close()
+                }
+                #expect(!process.errors.text.contains("too many open files"), "\(process.errors.text)")
+            }
+        }
+
         /// A pipe that stays full: whoever started it has ceased to read, or its terminal is stopped.
         @Test func `output that nobody reads stops neither connections nor signals`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in

@@ -93,7 +93,7 @@ struct Plan {
             ?? .standard
         holdSeconds = UInt64(draw.one(of: [5, 30, 30, 30]))
         if draw.chance(15) { connectionsMax = draw.magnitude(1...50) }
-        if draw.chance(15) { descriptors = draw.number(120...400) }
+        if draw.chance(15) { descriptors = draw.number(24...400) }
         namesServer = draw.chance(20)
     }
 
