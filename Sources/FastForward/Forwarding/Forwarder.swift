@@ -396,6 +396,8 @@ package final class Forwarder {
             return
         }
         if gate?.left(connectionCount) ?? false { handler(.acceptingResumed) }
+        // In turns: one port's clients do not wait until those of another are all gone.
+        if listeners.count > 1 { listeners.append(listeners.removeFirst()) }
         for listener in listeners { listener.acceptCrowded() }
     }
 

@@ -137,6 +137,17 @@ extension Integration {
                 )
             }
         }
+
+        @Test func `clients of all ports have their turn`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(30)) { scenario in
+                let forward = try scenario.forward(7000, 7009, options: ["--max-connections", "1"])
+                let clients = try [7000, 7000, 7009].map { try scenario.connect(to: forward[$0]) }
+                for client in clients.dropLast() { try client.send("hello") }
+                #expect(try clients[0].receive(5) == Array("hello".utf8))
+                clients[0].close()
+                #expect(try clients[2].receive(1).count == 1)
+            }
+        }
     }
 
     @Suite struct `Being told to end` {
