@@ -28,8 +28,6 @@ package struct AcceptGate: Equatable {
 
     /// Descriptors that are kept for what is no client: API requests, look-ups, plugins, tunnels that end.
     private static let reserve = 48
-    /// Of these, for a second tunnel, the watches of pods, slices and the network, and what they look up.
-    private static let leastReserve = 6
 
     let connectionsMax: Int
     let limit: Limit
@@ -53,7 +51,7 @@ package struct AcceptGate: Equatable {
         connectionsMax: Int?
     ) {
         // Where there are very few, half of them are for clients all the same, but not those that are needed at once.
-        let needed = openDescriptors + Self.leastReserve
+        let needed = openDescriptors + DescriptorLedger.leftToOthers
         let kept = min(openDescriptors + tunnelsMax + Self.reserve, max(needed, descriptorsMax / 2))
         let possible = (descriptorsMax - kept) / perConnection
         guard possible > 0 else { return nil }
