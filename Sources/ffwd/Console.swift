@@ -47,9 +47,9 @@ final class Console {
             }
             scheduleCounts()
         case .acceptingPaused(let count, let limit):
-            error(Self.fullText(count, limit))
+            budgeted("as many connections as there is room for", Self.fullText(count, limit))
         case .acceptingResumed:
-            error("accepting connections again")
+            budgeted("accepting connections again", "accepting connections again")
         case .queueFull(let localPort, let most):
             budgeted(
                 "more clients at once than a port's queue holds",
