@@ -115,17 +115,17 @@ extension Integration {
             }
         }
 
+        /// Forwards to all pods of a service with `publishNotReadyAddresses`, of which one is not ready.
+        private func forwardEager(in scenario: Scenario) throws -> Forward {
+            try create("unready&ready=0", in: scenario)
+            return try forward("svc/eager", port: ":7", ["--balance", "round-robin"], in: scenario)
+        }
+
         /// `publishNotReadyAddresses`: only the endpoint slices tell.
         @Test func `a service that leads to pods before they are ready is believed`() throws {
             let kind = ClusterKind.miniCluster(.ideal).with("--examples")
             try Scenario.run(kind, within: .seconds(40)) { scenario in
-                try create("unready&ready=0", in: scenario)
-                let forward = try forward(
-                    "svc/eager",
-                    port: ":7",
-                    ["--balance", "round-robin"],
-                    in: scenario
-                )
+                let forward = try forwardEager(in: scenario)
                 try expectLine("forwarding to pod/unready too", of: forward, in: scenario)
                 try expectEcho(forward, 10, in: scenario)
                 let other = try self.forward("svc/demo", port: ":7", ["--balance", "least"], in: scenario)
@@ -139,13 +139,7 @@ extension Integration {
             let kind = ClusterKind.miniCluster(.ideal).with("--examples")
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 try scenario.cluster.admin("POST", "/forbid-lists?on=1&of=endpointslices")
-                try create("unready&ready=0", in: scenario)
-                let forward = try forward(
-                    "svc/eager",
-                    port: ":7",
-                    ["--balance", "round-robin"],
-                    in: scenario
-                )
+                let forward = try forwardEager(in: scenario)
                 try scenario.poll(for: "a list that is refused") {
                     try !scenario.cluster.admin("GET", "/stats").contains("\"listsForbidden\":0,")
                 }
@@ -172,15 +166,30 @@ extension Integration {
             }
         }
 
+        /// Has the only pod lost: who comes then waits until `event`, and is served.
+        private func expectPatience(
+            _ forward: Forward,
+            after loss: String,
+            in scenario: Scenario,
+            until event: () throws -> Void
+        ) throws {
+            try scenario.cluster.admin("POST", loss)
+            _ = try forward.process.errors.line(
+                containing: ", and there is no other",
+                until: scenario.deadline
+            )
+            let client = try scenario.connect(to: forward[7000])
+            try client.send("patience")
+            try event()
+            #expect(try client.receive(8) == Array("patience".utf8))
+        }
+
         @Test func `clients wait for a pod that comes later`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward("deploy/demo", in: scenario)
-                try scenario.cluster.admin("POST", "/delete?pod=demo")
-                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("waiting")
-                try create("late", in: scenario)
-                #expect(try client.receive(7) == Array("waiting".utf8))
+                try expectPatience(forward, after: "/delete?pod=demo", in: scenario) {
+                    try create("late", in: scenario)
+                }
                 try expectEcho(forward, 4, in: scenario)
             }
         }
@@ -316,12 +325,9 @@ extension Integration {
                 let forward = try forward(target, port: port, ["--hold", "4s"], in: scenario)
                 // With its service a pod's endpoint slices are followed too.
                 try scenario.waitForWatches(target.hasPrefix("svc/") ? 2 : 1)
-                try scenario.cluster.admin("POST", "/delete?pod=demo")
-                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("patience")
-                try create("\(next)&ready=0", in: scenario)
-                #expect(try client.receive(8) == Array("patience".utf8))
+                try expectPatience(forward, after: "/delete?pod=demo", in: scenario) {
+                    try create("\(next)&ready=0", in: scenario)
+                }
                 try expectEcho(forward, 4, in: scenario)
             }
         }
@@ -331,12 +337,9 @@ extension Integration {
                 try create("next&ready=0", in: scenario)
                 let forward = try forward("deploy/demo", ["--hold", "60s"], in: scenario)
                 try scenario.waitForWatches(1)
-                try scenario.cluster.admin("POST", "/delete?pod=demo")
-                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("patience")
-                try scenario.cluster.admin("POST", "/ready?pod=next&on=1")
-                #expect(try client.receive(8) == Array("patience".utf8))
+                try expectPatience(forward, after: "/delete?pod=demo", in: scenario) {
+                    try scenario.cluster.admin("POST", "/ready?pod=next&on=1")
+                }
             }
         }
 
@@ -358,12 +361,9 @@ extension Integration {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward("deploy/demo", options, in: scenario)
                 try scenario.waitForWatches(1)
-                try scenario.cluster.admin("POST", "/phase?pod=demo&phase=Failed")
-                try expectLine("pod/demo is Failed, and there is no other", of: forward, in: scenario)
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("patience")
-                try scenario.cluster.admin("POST", "/phase?pod=demo&phase=Running")
-                #expect(try client.receive(8) == Array("patience".utf8))
+                try expectPatience(forward, after: "/phase?pod=demo&phase=Failed", in: scenario) {
+                    try scenario.cluster.admin("POST", "/phase?pod=demo&phase=Running")
+                }
                 try expectEcho(forward, 4, in: scenario)
             }
         }
