@@ -86,8 +86,14 @@ package final class ConnectRace {
             do throws(LoopError) {
                 try attempt.link.connect(to: address)
             } catch {
-                failure = error
                 attempt.abandon()
+                if error.code == LoopError.tooManyOpenFiles, !attempts.isEmpty {
+                    // One that has not answered yet gives its descriptor to the next.
+                    attempts.removeFirst().abandon()
+                    addresses.append(address)
+                } else {
+                    failure = error
+                }
                 continue
             }
             attempts.append(attempt)

@@ -69,6 +69,18 @@ import Testing
         return listener.address
     }
 
+    @Test func `where one descriptor is left, the next address gets that of one that does not answer`() throws
+    {
+        let scene = try LoopScene()
+        let dead = try DeadPort()
+        let listener = try listener(in: scene)
+        let ledger = scene.loop.descriptors
+        ledger.limit(to: ledger.openCount + DescriptorLedger.leftToOthers + 1)
+        #expect(try winner(of: [dead.address, listener.address], in: scene) == .success(listener.address))
+        listener.close()
+        try scene.finish()
+    }
+
     @Test func `an address that does not answer costs a moment, not the connection`() throws {
         let scene = try LoopScene()
         let dead = try DeadPort()

@@ -6,7 +6,7 @@ enum FoundSeeds {
     static let all: [UInt64] = [
         readingNotResumed, clientsNotResumed, tunnelNotResumed, bytesOfAnother, endOfLostTunnel,
         tunnelTimerLeft, endOvertaken, resetTakenForEnd, slowLinkTakenForSilence, sentToSecondPod,
-        successorKeptOut, wayForgotten, lastBytesGivenUp,
+        successorKeptOut, wayForgotten, lastBytesGivenUp, addressNotTried,
     ]
 
     /// Clients that waited for a worker of the server were not read again when it had answered.
@@ -37,4 +37,6 @@ enum FoundSeeds {
     private static let wayForgotten: UInt64 = 319
     /// A WebSocket of channels was closed ten seconds behind its client, though a slow link still had the last bytes.
     private static let lastBytesGivenUp: UInt64 = 224_256
+    /// Where no descriptor was left, a name's address that answers was given up for one that does not.
+    private static let addressNotTried: UInt64 = 26594
 }
