@@ -37,7 +37,7 @@ extension Integration {
             }
             try Scenario.run(within: .seconds(30)) { scenario in
                 let stub = try scenario.stub { server.serve($0) }
-                let kubeconfig = try scenario.file("config", Self.kubeconfig(port: stub.port))
+                let kubeconfig = try scenario.kubeconfig(server: "http://127.0.0.1:\(stub.port)")
                 let process = try scenario.start([
                     Programs.ffwd, "--kubeconfig", kubeconfig, "--hold", "2s", "pod/demo", ":80",
                 ])
@@ -49,16 +49,6 @@ extension Integration {
                 #expect(client.receiveToEnd().ending == .reset)
                 #expect(server.attacks.count < 30)
             }
-        }
-
-        private static func kubeconfig(port: UInt16) -> String {
-            """
-            apiVersion: v1
-            kind: Config
-            clusters: [{name: c, cluster: {server: "http://127.0.0.1:\(port)"}}]
-            contexts: [{name: x, context: {cluster: c}}]
-            current-context: x
-            """
         }
     }
 }

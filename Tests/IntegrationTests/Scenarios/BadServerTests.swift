@@ -9,17 +9,7 @@ extension Integration {
             of url: String,
             _ scenario: Scenario
         ) throws -> String {
-            let kubeconfig = try scenario.file(
-                "config-\(UUID().uuidString)",
-                """
-                apiVersion: v1
-                kind: Config
-                clusters: [{name: c, cluster: {server: "\(url)"}}]
-                users: [{name: u, user: {}}]
-                contexts: [{name: x, context: {cluster: c, user: u}}]
-                current-context: x
-                """
-            )
+            let kubeconfig = try scenario.kubeconfig(server: url)
             return try refusal(of: ["--kubeconfig", kubeconfig, "pod/demo", ":80"], scenario)
         }
 
@@ -65,18 +55,8 @@ extension Integration {
                 let silent = try scenario.stub { _ in }
                 let halting = try scenario.stub { try? $0.send("HTTP/1.1 200 OK\r\nContent-Len") }
                 try scenario.cluster.admin("POST", "/admin/freeze?what=all")
-                let plain = """
-                    apiVersion: v1
-                    kind: Config
-                    clusters: [{name: c, cluster: {server: "URL"}}]
-                    users: [{name: u, user: {}}]
-                    contexts: [{name: x, context: {cluster: c, user: u}}]
-                    current-context: x
-                    """
                 let urls = ["https://127.0.0.1:\(silent.port)", "http://127.0.0.1:\(halting.port)"]
-                let configurations = try urls.enumerated().map { index, url in
-                    try scenario.file("silent-\(index)", plain.replacingOccurrences(of: "URL", with: url))
-                }
+                let configurations = try urls.map { try scenario.kubeconfig(server: $0) }
                 let processes = try (configurations + [scenario.cluster.kubeconfig]).map {
                     try scenario.start([Programs.ffwd, "--kubeconfig", $0, "pod/demo", ":80"])
                 }

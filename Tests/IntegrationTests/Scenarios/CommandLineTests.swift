@@ -176,17 +176,7 @@ extension Integration {
         @Test func `it can be stopped while it waits for the server`() throws {
             try Scenario.run(within: .seconds(8)) { scenario in
                 let silent = try scenario.stub { _ in }
-                let kubeconfig = try scenario.file(
-                    "config",
-                    """
-                    apiVersion: v1
-                    kind: Config
-                    clusters: [{name: c, cluster: {server: "https://127.0.0.1:\(silent.port)"}}]
-                    users: [{name: u, user: {}}]
-                    contexts: [{name: x, context: {cluster: c, user: u}}]
-                    current-context: x
-                    """
-                )
+                let kubeconfig = try scenario.kubeconfig(server: "https://127.0.0.1:\(silent.port)")
                 let process = try scenario.start([
                     Programs.ffwd, "--kubeconfig", kubeconfig, "pod/demo", ":7000",
                 ])

@@ -121,19 +121,6 @@ extension Integration {
         @Test func `nothing is said and nobody waited for where the cluster cannot be asked`() throws {
             try Scenario.run(within: .seconds(20)) { scenario in
                 let silent = try scenario.stub { _ in }
-                func config(_ server: String, user: String = "{}") throws -> String {
-                    try scenario.file(
-                        "config",
-                        """
-                        apiVersion: v1
-                        kind: Config
-                        clusters: [{name: c, cluster: {server: "\(server)"}}]
-                        users: [{name: u, user: \(user)}]
-                        contexts: [{name: x, context: {cluster: c, user: u}}]
-                        current-context: x
-                        """
-                    )
-                }
                 let plugin =
                     #"{exec: {apiVersion: client.authentication.k8s.io/v1, command: "sh", "#
                     + #"args: ["-c", "read name; echo asked >&2"], interactiveMode: Always}}"#
@@ -142,7 +129,7 @@ extension Integration {
                     ("https://127.0.0.1:\(silent.port)", plugin), ("nonsense:", "{}"),
                     ("https://no.such.invalid", "{}"),
                 ] {
-                    let file = try config(server, user: user)
+                    let file = try scenario.kubeconfig(server: server, user: user)
                     let begin = ContinuousClock.now
                     let (exit, process) = try scenario.ffwd(["__complete", "--kubeconfig", file, "pod/"])
                     #expect(exit == .status(0))

@@ -135,17 +135,7 @@ private final class HostileRun {
             ", certificate-authority-data: \(Data($0.authorityPEM).base64EncodedString())"
         }
         let proxy = row.proxyScheme.map { ", proxy-url: \"\($0)://127.0.0.1:\(stub.port)\"" }
-        kubeconfig = try scenario.file(
-            "config",
-            """
-            apiVersion: v1
-            kind: Config
-            clusters: [{name: c, cluster: {server: "\(url)"\(authority ?? "")\(proxy ?? "")}}]
-            users: [{name: u, user: {}}]
-            contexts: [{name: x, context: {cluster: c, user: u}}]
-            current-context: x
-            """
-        )
+        kubeconfig = try scenario.kubeconfig(server: url, (authority ?? "") + (proxy ?? ""))
     }
 
     private var arguments: [String] { ["--kubeconfig", kubeconfig] + row.options }

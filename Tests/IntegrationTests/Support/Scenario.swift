@@ -173,6 +173,25 @@ final class Scenario {
 
     // MARK: What is not there as a program
 
+    /// Writes a kubeconfig for a server that is no cluster's.
+    ///
+    /// - Parameters:
+    ///   - more: further fields of the cluster, each behind a comma.
+    ///   - user: in YAML's flow style.
+    func kubeconfig(server url: String, _ more: String = "", user: String = "{}") throws -> String {
+        try file(
+            "config-\(UUID().uuidString)",
+            """
+            apiVersion: v1
+            kind: Config
+            clusters: [{name: c, cluster: {server: "\(url)"\(more)}}]
+            users: [{name: u, user: \(user)}]
+            contexts: [{name: x, context: {cluster: c, user: u}}]
+            current-context: x
+            """
+        )
+    }
+
     /// A TCP server that treats each connection as `handler` does.
     func stub(_ handler: @escaping @Sendable (ClientSocket) -> Void) throws -> StubServer {
         let stub = try StubServer(until: deadline, handler: handler)
