@@ -47,20 +47,26 @@ static inline int ffwd_unsent_bytes(int fd) {
     return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
 }
 
+// What the kernel knows of a TCP socket; negative: an error.
+static inline int ffwd_tcp_info(int fd, struct tcp_info *info) {
+    socklen_t size = sizeof *info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0 ? 0 : -errno;
+}
+
 // Whether a TCP connection is over in both directions, as after a reset that nobody has read yet.
 static inline int ffwd_is_tcp_closed(int fd) {
     struct tcp_info info;
-    socklen_t size = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -errno;
+    int code = ffwd_tcp_info(fd, &info);
+    if (code < 0) return code;
     return info.tcpi_state == TCP_CLOSE;
 }
 
 // Whether the other side has ended its direction and nothing of it is left to read.
 static inline int ffwd_is_read_to_end(int fd) {
     struct tcp_info info;
-    socklen_t size = sizeof info;
     int unread = 0;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -errno;
+    int code = ffwd_tcp_info(fd, &info);
+    if (code < 0) return code;
     if (info.tcpi_state != TCP_CLOSE_WAIT) return 0;
     return ioctl(fd, SIOCINQ, &unread) == 0 ? unread == 0 : -errno;
 }
@@ -70,8 +76,8 @@ static inline int ffwd_is_read_to_end(int fd) {
 // are no coincidence.
 static inline int ffwd_tcp_silence(int fd) {
     struct tcp_info info;
-    socklen_t size = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -errno;
+    int code = ffwd_tcp_info(fd, &info);
+    if (code < 0) return code;
     if (info.tcpi_unacked == 0 && info.tcpi_probes < 3) return 0;
     return info.tcpi_last_ack_recv > 0x7fffffff ? 0x7fffffff : (int)info.tcpi_last_ack_recv;
 }
@@ -80,8 +86,8 @@ static inline int ffwd_tcp_silence(int fd) {
 // TCP_INFO mean that.
 static inline int ffwd_listen_queue(int fd, uint32_t *length, uint32_t *most) {
     struct tcp_info info;
-    socklen_t size = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -errno;
+    int code = ffwd_tcp_info(fd, &info);
+    if (code < 0) return code;
     if (info.tcpi_state != TCP_LISTEN) return -EINVAL;
     *length = info.tcpi_unacked;
     *most = info.tcpi_sacked;

@@ -58,11 +58,7 @@ final class Console {
             )
         case .connectionFailed(let localPort, let remotePort, let failure):
             let kind = "an error occurred forwarding \(localPort) -> \(remotePort): \(failure.kind)"
-            guard failures.line(ofKind: kind) == .count else {
-                error("an error occurred forwarding \(localPort) -> \(remotePort): \(failure.reason)")
-                return
-            }
-            scheduleCounts()
+            budgeted(kind, "an error occurred forwarding \(localPort) -> \(remotePort): \(failure.reason)")
         case .tunnelLost(let reason, let isLast):
             let kind =
                 isLast ? "lost connection to pod (reconnecting)" : "lost one of several connections to pod"
@@ -116,9 +112,9 @@ final class Console {
     private static func acceptedText(_ localPort: UInt16) -> String { "Handling connection for \(localPort)" }
 
     /// A line on stderr, or a count of its kind.
-    private func budgeted(_ kind: String, _ line: String) {
+    private func budgeted(_ kind: String, _ line: @autoclosure () -> String) {
         guard failures.line(ofKind: kind) == .count else {
-            error(line)
+            error(line())
             return
         }
         scheduleCounts()

@@ -27,17 +27,11 @@ struct LineBudget<Kind: Hashable & Comparable> {
     }
 
     private var kinds: [Kind: Tally] = [:]
-    private(set) var isCounting = false
 
-    mutating func line(ofKind kind: Kind) -> Verdict {
-        let verdict = kinds[kind, default: Tally()].takeLine()
-        if verdict == .count { isCounting = true }
-        return verdict
-    }
+    mutating func line(ofKind kind: Kind) -> Verdict { kinds[kind, default: Tally()].takeLine() }
 
     /// What was counted since the last call, by kind, in the kinds' order.
     mutating func drain() -> [(kind: Kind, count: Int)] {
-        isCounting = false
         var counts: [(kind: Kind, count: Int)] = []
         for (kind, value) in kinds where value.counted > 0 {
             counts.append((kind, value.counted))

@@ -116,7 +116,7 @@ package final class TunnelSet: Tunnel.Owner {
     /// Gives a new connection to a tunnel, or lets it wait for one, which is sought the sooner for it.
     func place(_ local: LocalConnection) {
         local.wait.begin(at: loop.now)
-        if !hasTunnel, !isSuspended, !isRetiring { hasten() }
+        if channels == nil, !hasTunnel, !isSuspended, !isRetiring { hasten() }
         placeAgain(local)
     }
 
