@@ -97,6 +97,35 @@
         unsafe append(text.utf8Span.span.bytes)
     }
 
+    /// Appends text as UTF-8, which takes no memory.
+    package mutating func append(_ text: StaticString) {
+        unsafe append(RawSpan(_unsafeStart: text.utf8Start, byteCount: text.utf8CodeUnitCount))
+    }
+
+    /// How many digits a number has in ASCII.
+    package static func decimalBytes(_ number: UInt64) -> Int {
+        var count = 1
+        var rest = number / 10
+        while rest > 0 {
+            count += 1
+            rest /= 10
+        }
+        return count
+    }
+
+    /// Appends a number as decimal digits in ASCII.
+    package mutating func append(decimal number: UInt64) {
+        let count = Self.decimalBytes(number)
+        precondition(tailroomBytes >= count, "no tailroom")
+        var rest = number
+        for place in stride(from: end + count - 1, through: end, by: -1) {
+            let digit = UInt8(ascii: "0") + UInt8(rest % 10)
+            unsafe base.storeBytes(of: digit, toByteOffset: place, as: UInt8.self)
+            rest /= 10
+        }
+        end += count
+    }
+
     /// Takes `count` bytes that were written into the tailroom into the readable bytes.
     package mutating func commit(_ count: Int) {
         precondition(count >= 0 && count <= tailroomBytes, "committed more than the tailroom")

@@ -69,8 +69,9 @@ final class ForwardedListener {
     func listen(on ip: String) -> Failure? {
         guard let address = SocketAddress(ip: ip, port: local) else { return nil }
         do throws(LoopError) {
-            let listener = try Listener(loop: loop, address: address, resetsOnClose: true) { [weak self] in
-                self?.accept(from: $0)
+            // Strong, until close(): see ``Tunnel`` on weak references.
+            let listener = try Listener(loop: loop, address: address, resetsOnClose: true) {
+                self.accept(from: $0)
             }
             listeners.append(listener)
             local = listener.address.port
@@ -118,8 +119,8 @@ final class ForwardedListener {
     /// Looks at the queues, and for room, now and then while nobody is accepted: there may be no event then.
     private func watchCrowded() {
         if crowdedTimer == nil {
-            crowdedTimer = LoopTimer(loop: loop) { [weak self] in
-                guard let self, !self.crowded.isEmpty else { return }
+            crowdedTimer = LoopTimer(loop: loop) {
+                guard !self.crowded.isEmpty else { return }
                 for listener in self.crowded { self.look(at: listener) }
                 // Room may have come by something else than a client's end.
                 self.acceptCrowded()

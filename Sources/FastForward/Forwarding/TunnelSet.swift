@@ -134,10 +134,14 @@ package final class TunnelSet: Tunnel.Owner {
             channels.place(local)
             return
         }
-        closeRetired()
+        updateCandidates()
+        if candidates.contains(where: { $0.standing == .retiring }) {
+            closeRetired()
+            updateCandidates()
+        }
         let choice = TunnelChoice(
             for: local.remotePort,
-            among: updatedCandidates(),
+            among: candidates,
             bounds: bounds,
             mayOpen: reconnect.mayTry(at: loop.now) && tunnels.count < tunnelsWithRetiringMax && hasMemory,
             mayWait: waiting.count < Self.choosyMax,
@@ -165,10 +169,14 @@ package final class TunnelSet: Tunnel.Owner {
     /// Whether there may be one more tunnel; the first one always may.
     private var hasMemory: Bool { tunnels.isEmpty || budget.hasRoom(for: TunnelLimits.shareBytesMin) }
 
-    private func updatedCandidates() -> [TunnelChoice.Candidate] {
+    private func updateCandidates() {
         candidates.removeAll(keepingCapacity: true)
         for tunnel in tunnels { candidates.append(tunnel.candidate) }
-        return candidates
+    }
+
+    private var mayCloseIdle: Bool {
+        updateCandidates()
+        return TunnelChoice.mayCloseIdle(among: candidates, bounds: limits.tunnels)
     }
 
     private func wait(_ local: LocalConnection) {
@@ -404,9 +412,7 @@ package final class TunnelSet: Tunnel.Owner {
             consider(lastLookAtWaiting + Self.waitingLook)
             if let attempt = reconnect.nextAttempt, attempt > loop.now { consider(attempt) }
         }
-        if TunnelChoice.mayCloseIdle(among: updatedCandidates(), bounds: limits.tunnels),
-            let idle = longestIdle
-        {
+        if mayCloseIdle, let idle = longestIdle {
             consider(idle.idleSince + TunnelChoice.idleSpan)
         }
         if let next { scheduleTimer(at: next) }
@@ -440,9 +446,7 @@ package final class TunnelSet: Tunnel.Owner {
             openTunnel()
         }
         if reconnect.mayTry(at: now), !isSuspended { placeWaiting() }
-        while TunnelChoice.mayCloseIdle(among: updatedCandidates(), bounds: limits.tunnels),
-            let idle = longestIdle, idle.idleSince + TunnelChoice.idleSpan <= now
-        {
+        while mayCloseIdle, let idle = longestIdle, idle.idleSince + TunnelChoice.idleSpan <= now {
             account(for: idle)
             tunnels.removeAll { $0 === idle }
             idle.close()

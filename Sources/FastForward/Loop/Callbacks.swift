@@ -134,7 +134,7 @@ internal import CUV
         guard let handle = unsafe handle else { return }
         var data = unsafe handle.pointee.data
         unsafe with(data, LoopHandle.self) { $0.closeCompleted() }
-        unsafe UnsafeMutableRawPointer(handle).deallocate()
+        unsafe free(handle)
         unsafe untie(&data)
     }
 }

@@ -75,7 +75,7 @@ internal import COpenSSL
         guard let context = unsafe SSL_CTX_new(isServer ? TLS_server_method() : TLS_client_method()) else {
             throw .exhausted(what: "a TLS context")
         }
-        guard let method = unsafe BIOCallbacks.makeMethod() else {
+        guard let method = unsafe ffwd_bio_method() else {
             unsafe SSL_CTX_free(context)
             throw .exhausted(what: "a BIO method")
         }

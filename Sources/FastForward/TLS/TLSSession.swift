@@ -2,9 +2,10 @@ internal import COpenSSL
 
 /// One TLS connection without its transport: ciphertext in, plaintext out, and the other way round.
 ///
-/// Theory of operation. OpenSSL's BIO reads from ``input``, which the transport fills, and writes to ``output``,
-/// which the transport sends. The input runs dry often, which OpenSSL takes for "try again later"; the output never
-/// refuses, so a write is always whole, and whoever sends bounds it by not writing more while it is long.
+/// Theory of operation. OpenSSL's BIO reads from ``input``, which the transport fills and which is lent to the BIO for
+/// the time of a call, and writes to ``output``, which the transport sends. The input runs dry often, which OpenSSL takes
+/// for "try again later"; the output never refuses, so a write is always whole, and whoever sends bounds it by not
+/// writing more while it is long.
 ///
 /// OpenSSL copies each record once in and once out; nothing else is copied.
 @safe package final class TLSSession {
@@ -30,6 +31,8 @@ internal import COpenSSL
     package var recordsPerKeyMax = 1 << 22
 
     private let ssl: OpaquePointer
+    /// What the BIO reads and writes.
+    private let ends: UnsafeMutablePointer<ffwd_bio_ends>
     private let context: TLSContext
     private let serverName: String
     private var recordsUnderKey = 0
@@ -80,18 +83,20 @@ internal import COpenSSL
     ) throws(TLSError) {
         guard let ssl = unsafe SSL_new(context.context) else { throw .exhausted(what: "a TLS session") }
         unsafe self.ssl = ssl
+        unsafe ends = .allocate(capacity: 1)
         self.context = context
         self.serverName = serverName
         self.input = input
         output = WriteQueue(pool: pool)
         guard let bio = unsafe BIO_new(context.method) else { throw .exhausted(what: "a BIO") }
-        unsafe BIOCallbacks.tie(bio, to: self)
+        unsafe BIOCallbacks.tie(bio, to: ends, of: self)
         // The session now owns the BIO, once for each direction of the same object.
         unsafe SSL_set_bio(ssl, bio, bio)
     }
 
     deinit {
         unsafe SSL_free(ssl)
+        unsafe ends.deallocate()
     }
 
     // MARK: The handshake
@@ -102,7 +107,9 @@ internal import COpenSSL
     package func handshake() throws(TLSError) -> Bool {
         guard !isOpen, !hasSaidGoodbye else { return isOpen }
         ERR_clear_error()
+        lendInput()
         let code = unsafe SSL_do_handshake(ssl)
+        takeInputBack()
         if code == 1 {
             isOpen = true
             return true
@@ -160,6 +167,8 @@ internal import COpenSSL
     /// Decrypts what has come into the tailroom of `buffer` until that is full or the input is drained.
     package func read(into buffer: inout ByteBuffer) throws(TLSError) -> ReadOutcome {
         forgetEarlierErrors()
+        lendInput()
+        defer { takeInputBack() }
         while buffer.tailroomBytes > 0 {
             let target = unsafe buffer.tail()
             var count = 0
@@ -167,7 +176,7 @@ internal import COpenSSL
             if code == 1 {
                 buffer.commit(count)
                 // One call more would only tell that there is nothing.
-                guard unsafe !input.buffer.isEmpty || SSL_pending(ssl) > 0 else { return .drained }
+                guard unsafe ends.pointee.count > 0 || SSL_pending(ssl) > 0 else { return .drained }
                 continue
             }
             switch unsafe SSL_get_error(ssl, code) {
@@ -239,13 +248,16 @@ internal import COpenSSL
 
     // MARK: The BIO's two ends
 
-    @unsafe func takeCiphertext(into target: UnsafeMutablePointer<CChar>, atMost count: Int) -> Int {
-        let taken = min(count, input.buffer.readableBytes)
-        guard taken > 0 else { return 0 }
-        let source = unsafe input.buffer.readablePointer
-        unsafe UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: taken)
-        input.buffer.consume(taken)
-        return taken
+    private func lendInput() {
+        let start = unsafe input.buffer.readablePointer
+        unsafe ends.pointee.bytes = UnsafePointer(start.assumingMemoryBound(to: CChar.self))
+        unsafe ends.pointee.count = input.buffer.readableBytes
+    }
+
+    private func takeInputBack() {
+        unsafe input.buffer.consume(input.buffer.readableBytes - ends.pointee.count)
+        unsafe ends.pointee.bytes = nil
+        unsafe ends.pointee.count = 0
     }
 
     func giveCiphertext(_ span: RawSpan) {

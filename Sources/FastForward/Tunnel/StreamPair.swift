@@ -132,7 +132,7 @@ package struct StreamPair: Equatable {
         guard error == .finished else { return startGrace() }
         let wasFinished = local == .finished
         local = .gone
-        return (wasFinished ? [] : [.finish(isComplete: true)]) + [.finishData, .release]
+        return wasFinished ? [.finishData, .release] : [.finish(isComplete: true), .finishData, .release]
     }
 
     private mutating func fail(status: UInt32) -> [Action] {

@@ -357,10 +357,10 @@ package struct TunnelCore: ~Copyable {
         slots[slot] = Slot(dataID: dataID, errorID: errorID, openedAt: now)
         streams.insert(dataID, UInt32(slot) << 1)
         streams.insert(errorID, UInt32(slot) << 1 | 1)
-        var headers = StreamOpening(type: "error", port: port, requestID: nextRequestID)
+        var headers = StreamOpening(kind: .error, port: port, requestID: nextRequestID)
         nextRequestID += 1
         compressor.appendSynStream(streamID: errorID, headers: headers, isFinal: true, to: &staging)
-        headers.type = "data"
+        headers.kind = .data
         compressor.appendSynStream(streamID: dataID, headers: headers, isFinal: false, to: &staging)
         window.sent(on: errorID)
         window.sent(on: dataID)
