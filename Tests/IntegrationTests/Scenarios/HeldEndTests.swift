@@ -70,6 +70,23 @@ extension Integration {
             }
         }
 
+        /// No answer is left that the end could cut, and the pod waits for nothing else.
+        @Test(arguments: ClusterKind.all(.ideal) + [.goPeer(.ideal).by(.spdy)])
+        func `behind the pod's own end it is passed on, though the client stays`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(20)) { scenario in
+                let forward = try scenario.forward(7006, options: ["--half-close", "hold"])
+                let socket = try scenario.connect(to: forward[7006])
+                let (bytes, ending) = socket.receiveToEnd()
+                #expect(bytes.isEmpty && ending == .end)
+                try socket.send("the last that the pod hears")
+                socket.shutdownWriting()
+                try scenario.poll(for: "the end of the pod's connection") {
+                    try scenario.cluster.liveConnectionCount() == 0
+                }
+                withExtendedLifetime(socket) {}
+            }
+        }
+
         /// Bytes that came right before the reset make it look like an end to libuv.
         @Test(arguments: [ClusterKind.goPeer(.ideal), .goPeer(.ideal).by(.spdy)])
         func `a client that resets in the middle of an upload is no end for the pod`(kind: ClusterKind) throws
