@@ -401,7 +401,7 @@ final class PodSet {
         case .connectionRefused(let local, let failure):
             member.refusedPorts.refused(local.remotePort, at: surroundings.loop.now)
             uncount(local)
-            tryElsewhere(local, failure)
+            tryElsewhere(local, failure, refusedBy: member)
         case .retired:
             Self.add(member, to: &pastStatistics)
             if pastStatistics.count > Self.pastPodsMax { pastStatistics.removeFirst() }
@@ -411,8 +411,13 @@ final class PodSet {
     }
 
     /// Gives a connection that a pod refused to another one, where there are others.
-    private func tryElsewhere(_ local: LocalConnection, _ failure: ConnectionFailure) {
-        local.refusalCount += 1
+    private func tryElsewhere(
+        _ local: LocalConnection,
+        _ failure: ConnectionFailure,
+        refusedBy member: Member
+    ) {
+        // One that has been left meanwhile says nothing of those that are there.
+        if !member.isLeft { local.refusalCount += 1 }
         let count = members.count { !$0.isLeft && $0.isServing }
         guard surroundings.balance != nil, local.refusalCount < count else {
             if let port = local.port {

@@ -54,6 +54,8 @@ package final class Tunnel: Carrier, TurnWork {
     /// Whether it has not given a sign of life since another one was found dead.
     private var isDoubted = false
     var heldUpSince = Instant(nanoseconds: 0)
+    /// When those who do not read have kept others waiting for long enough.
+    var patienceEnd = Instant(nanoseconds: 0)
     var holdTimer: LoopTimer?
     var scarcityTimer: LoopTimer?
 

@@ -24,6 +24,7 @@ extension Tunnel {
         if isHeldNow {
             pauseUpstream()
             heldUpSince = loop.now
+            patienceEnd = heldUpSince + Self.culpritPatience
             lookAtHold(at: loop.now + Self.holdPatience)
         } else {
             holdTimer?.cancel()
@@ -52,7 +53,8 @@ extension Tunnel {
             updateHold()
             return
         }
-        let patienceEnd = heldUpSince + Self.culpritPatience
+        // Nobody could read on while this process stood still.
+        patienceEnd = patienceEnd + (holdTimer?.ownPause ?? .zero)
         guard loop.now >= patienceEnd else {
             lookAtHold(at: min(loop.now + Self.culpritLook, patienceEnd))
             return

@@ -1,10 +1,23 @@
 internal import CUV
 
 /// Calls its handler at an instant, at most once for each ``schedule(at:)``.
+///
+/// Where this process has stood still (stopped, asleep, starved), timers would be first to hear of it, before what has come
+/// meanwhile is looked at, and take our own pause for the silence of others. So one that is very late waits a moment more.
 package final class LoopTimer: LoopHandle {
+    /// How late a timer may be without that.
+    private static let latenessMax = TimeSpan.seconds(1)
+    /// For how long what has come is looked at first.
+    private static let secondLook = TimeSpan.milliseconds(250)
+
     private var handler: (() -> Void)?
     /// When it will fire; nil: it will not.
     package private(set) var deadline: Instant?
+    /// The deadline, or when it was set where that was later.
+    private var due = Instant(nanoseconds: 0)
+    private var isPutOff = false
+    /// For how long this process had stood still when it fired last; 0: it had not.
+    package private(set) var ownPause = TimeSpan.zero
 
     package init(loop: EventLoop, handler: @escaping () -> Void) {
         self.handler = handler
@@ -17,6 +30,8 @@ package final class LoopTimer: LoopHandle {
     package func schedule(at instant: Instant) {
         guard deadline != instant, let timer = unsafe raw(uv_timer_t.self) else { return }
         deadline = instant
+        due = max(instant, loop.now)
+        isPutOff = false
         unsafe uv_timer_start(timer, Callbacks.timer, (instant - loop.now).millisecondsRoundedUp, 0)
     }
 
@@ -33,6 +48,13 @@ package final class LoopTimer: LoopHandle {
     }
 
     func fire() {
+        let lateness = loop.now - due
+        if lateness > Self.latenessMax, !isPutOff, let timer = unsafe raw(uv_timer_t.self) {
+            isPutOff = true
+            unsafe uv_timer_start(timer, Callbacks.timer, Self.secondLook.millisecondsRoundedUp, 0)
+            return
+        }
+        ownPause = isPutOff ? lateness : .zero
         deadline = nil
         handler?()
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import FastForward
@@ -64,6 +65,31 @@ import Testing
         #expect(firedAt.count == 2)
         timer.close()
         cancelled.close()
+        try scene.finish()
+    }
+
+    /// As when the process was stopped: a blocked thread is the same to the loop.
+    @Test func `behind a pause of this process, what has come is looked at before a timer fires`() throws {
+        let scene = try LoopScene()
+        do {
+            let (near, far) = try scene.connectedPair()
+            var order: [String] = []
+            near.afterReceive = { _ in order.append("bytes") }
+            near.startReading()
+            let timer = LoopTimer(loop: scene.loop) { order.append("timer") }
+            timer.schedule(at: scene.loop.now + .milliseconds(10))
+            far.send([1])
+            usleep(1_500_000)
+            try scene.run { order.count == 2 }
+            #expect(order == ["bytes", "timer"])
+            #expect(timer.ownPause >= .seconds(1))
+            timer.schedule(at: scene.loop.now + .milliseconds(1))
+            try scene.run { order.count == 3 }
+            #expect(timer.ownPause == .zero)
+            timer.close()
+            near.close()
+            far.close()
+        }
         try scene.finish()
     }
 

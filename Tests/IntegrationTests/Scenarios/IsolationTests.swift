@@ -36,6 +36,37 @@ extension Integration {
             }
         }
 
+        /// The client reads on while ffwd is stopped, which is the last that ffwd learns of.
+        @Test func `a pause of ffwd itself is no client's`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7001, 7000, options: ["--tunnels", "1"])
+                let bystander = try scenario.connect(to: forward[7000])
+                try bystander.send("before")
+                #expect(try bystander.receive(6) == Array("before".utf8))
+                let stalled = try scenario.startLoad(
+                    "stall-reader",
+                    on: forward[7001],
+                    "--bytes",
+                    "\(64 << 20)",
+                    "--hold",
+                    "50s"
+                )
+                try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
+                let others = try scenario.startLoad("echo", on: forward[7000], "--connections", "16")
+                try scenario.poll(for: "the others to be there") {
+                    try scenario.cluster.liveConnectionCount() == 18
+                }
+                forward.process.send(signal: SIGSTOP)
+                stalled.process.send(signal: SIGUSR1)
+                // Longer than others wait for somebody who does not read: time itself is what passes here.
+                sleep(7)
+                forward.process.send(signal: SIGCONT)
+                #expect(try stalled.report().counts == ["complete": 1])
+                #expect(try others.report().counts == ["complete": 16])
+                #expect(forward.process.errors.text.isEmpty, "\(forward.process.errors.text)")
+            }
+        }
+
         @Test func `who does not read is left alone while nobody waits for it`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7001, 7000, options: ["--tunnels", "1"])

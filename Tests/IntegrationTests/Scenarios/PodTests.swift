@@ -212,6 +212,31 @@ extension Integration {
             }
         }
 
+        /// The pod is dead before that is known, and it is known before the server says that it refuses.
+        @Test(arguments: ["least", "round-robin", "random"])
+        func `what a pod refuses that is being left another one gets`(how: String) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
+                try create("second", in: scenario)
+                let forward = try forward("deploy/demo", ["--balance", how], in: scenario)
+                try expectLine("forwarding to pod/second too", of: forward, in: scenario)
+                try expectEcho(forward, 4, in: scenario)
+                // Where it stands still, the clients come to its notice right before the pod's end does.
+                forward.process.send(signal: SIGSTOP)
+                var clients: [ClientSocket] = []
+                for number in 10..<30 {
+                    let client = try scenario.connect(to: forward[7000])
+                    try client.send("hello \(number)")
+                    clients.append(client)
+                }
+                try scenario.cluster.admin("POST", "/delete?pod=second")
+                forward.process.send(signal: SIGCONT)
+                for (index, client) in clients.enumerated() {
+                    #expect(try client.receive(8) == Array("hello \(index + 10)".utf8))
+                }
+                #expect(!forward.process.errors.text.contains("an error occurred"))
+            }
+        }
+
         /// Nobody can tell whether the pod has got them.
         @Test func `what a client has sent into a tunnel that is lost is sent to no other pod`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
