@@ -116,12 +116,17 @@ struct Failures {
         case unauthorized = "401"
         case forbidden = "403"
         case tooManyRequests = "429"
+        case unavailable = "503"
         case garbage
         case silence = "hang"
     }
 
     /// How API requests are answered.
     var answer = Answer.normal
+    /// What refusals hold in `Retry-After`; empty: they lack it; nil: as each has it.
+    var retryAfter: String?
+    /// How many requests are yet answered so; nil: all.
+    var answersLeft: Int?
     /// Nobody may list or watch objects of these types.
     var forbiddenLists: Set<APIType> = []
     /// PINGs of clients are not answered.

@@ -115,12 +115,17 @@ final class APIExchange: SecureConnectionUser {
 
     /// Answers as tests have asked for; false: answers are normal.
     private func failOnPurpose(_ request: HTTPRequestHead) -> Bool {
+        if let left = cluster.failures.answersLeft {
+            guard left > 0 else { return false }
+            cluster.failures.answersLeft = left - 1
+        }
         switch cluster.failures.answer {
         case .normal: return false
-        case .internalError: send(.internalError, to: request)
-        case .unauthorized: send(.unauthorized, to: request)
-        case .forbidden: send(.forbiddenPath(user: "told-to-fail", request.target), to: request)
-        case .tooManyRequests: send(.tooManyRequests, to: request)
+        case .internalError: refuse(.internalError, request)
+        case .unauthorized: refuse(.unauthorized, request)
+        case .forbidden: refuse(.forbiddenPath(user: "told-to-fail", request.target), request)
+        case .tooManyRequests: refuse(.tooManyRequests, request)
+        case .unavailable: refuse(.unavailable, request)
         case .garbage:
             HTTPAnswer.send("\u{1}\u{2} this is not HTTP\r\n", pool: cluster.loop.pool) {
                 connection.send($0)
@@ -129,6 +134,14 @@ final class APIExchange: SecureConnectionUser {
         case .silence: isSilent = true
         }
         return true
+    }
+
+    private func refuse(_ answer: HTTPAnswer, _ request: HTTPRequestHead) {
+        var answer = answer
+        if let text = cluster.failures.retryAfter {
+            answer.fields.set("Retry-After", text.isEmpty ? nil : text)
+        }
+        send(answer, to: request)
     }
 
     /// Answers what is about no object.

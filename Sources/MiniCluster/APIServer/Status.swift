@@ -125,6 +125,15 @@ extension HTTPAnswer {
         return answer
     }
 
+    static var unavailable: HTTPAnswer {
+        status(
+            503,
+            "Service Unavailable",
+            reason: "ServiceUnavailable",
+            message: "the server is currently unable to handle the request"
+        )
+    }
+
     static var methodNotAllowed: HTTPAnswer {
         status(
             405,

@@ -4,7 +4,9 @@ import FastForward
 ///
 ///     GET  /stats
 ///     POST /cut?tunnel=all|one&how=rst|fin      /goaway      /drop-pings?on=1      /stall?on=1
-///          /answer?status=normal|401|500|garbage|hang      /forbid-lists?on=1&of=pods|endpointslices
+///          /answer?status=normal|401|403|429|500|503|garbage|hang
+///                 &retry-after=TEXT (that field; empty: none)   &times=N (the next N requests; else all)
+///          /end-watches      /forbid-lists?on=1&of=pods|endpointslices
 ///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting&ready=0      /delete?pod=NAME&grace=MILLISECONDS
 ///          /ready?pod=NAME&on=0
 ///          /frames?bytes=N (the most payload in a frame; without bytes: no limit)
@@ -101,9 +103,12 @@ private final class AdminConnection: TransportOwner {
             cluster.frameBytesMax = query["bytes"].flatMap { Int($0) }.map { max(1, $0) }
         case "/answer":
             guard let answer = Failures.Answer(rawValue: query["status"] ?? "normal") else {
-                return .text(400, "Bad Request", "status: normal, 401, 403, 429, 500, garbage or hang\n")
+                return .text(400, "Bad Request", "status: normal, 401, 403, 429, 500, 503, garbage or hang\n")
             }
             cluster.failures.answer = answer
+            cluster.failures.retryAfter = query["retry-after"]
+            cluster.failures.answersLeft = query["times"].flatMap { Int($0) }
+        case "/end-watches": cluster.endWatches()
         case "/forbid-lists":
             let types = Cluster.followedTypes.filter { query["of"] == nil || query["of"] == $0.plural }
             cluster.failures.forbiddenLists = isOn ? types : []

@@ -5,6 +5,7 @@ extension Cluster {
     /// How requests are answered, by the words of ``AdminServer``.
     package func answerRequests(_ words: String) {
         failures.answer = Failures.Answer(rawValue: words) ?? .normal
+        (failures.retryAfter, failures.answersLeft) = (nil, nil)
     }
 
     /// Lets nobody list or watch what a forwarder follows.
