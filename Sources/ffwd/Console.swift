@@ -87,26 +87,30 @@ final class Console {
     /// Tells what has been done so far, on stderr: one line for all, one for each pod.
     func show(_ statistics: ForwarderStatistics) {
         flush()
+        for line in Self.summary(of: statistics) { error(line) }
+    }
+
+    static func summary(of statistics: ForwarderStatistics) -> [String] {
         let failed = statistics.failures.reduce(0) { $0 + $1.count }
         var line =
-            "summary: \(statistics.accepted) connections accepted, \(statistics.open) open, \(failed) failed"
+            "summary: \(statistics.accepted.counting("connection")) accepted, \(statistics.open) open, \(failed) failed"
         if failed > 0 {
             line += " (" + statistics.failures.map { "\($0.count) \($0.kind)" }.joined(separator: ", ") + ")"
         }
-        error(line)
-        for (name, pod) in statistics.pods {
-            error(
-                "summary: pod/\(name): \(pod.connections) connections, \(pod.toPodBytes) bytes to it, "
-                    + "\(pod.fromPodBytes) from it, \(pod.opened) tunnels opened, \(pod.lost) lost"
-            )
-        }
+        return [line]
+            + statistics.pods.map { name, pod in
+                "summary: pod/\(name): \(pod.connections.counting("connection")), \(pod.toPodBytes.counting("byte")) "
+                    + "to it, \(pod.fromPodBytes) from it, \(pod.opened.counting("tunnel")) opened, \(pod.lost) lost"
+            }
     }
 
     /// Tells that only what is open goes on.
     func draining(_ count: Int, for span: TimeSpan) {
-        error(
-            "waiting up to \(span.text) for \(count) open connections (the same signal again ends it at once)"
-        )
+        error(Self.drainText(count, for: span))
+    }
+
+    static func drainText(_ count: Int, for span: TimeSpan) -> String {
+        "waiting up to \(span.text) for \(count.counting("open connection")) (the same signal again ends it at once)"
     }
 
     private static func acceptedText(_ localPort: UInt16) -> String { "Handling connection for \(localPort)" }
@@ -161,15 +165,16 @@ final class Console {
             : "pod/\(old) is \(loss): forwarding to pod/\(new)"
     }
 
-    private static func fullText(_ count: Int, _ limit: AcceptGate.Limit) -> String {
-        switch limit {
+    static func fullText(_ count: Int, _ limit: AcceptGate.Limit) -> String {
+        let open = "\(count.counting("connection")) \(count == 1 ? "is" : "are") open"
+        return switch limit {
         case .connections:
-            "\(count) connections are open, as many as --max-connections allows: others wait until one ends"
+            "\(open), as many as --max-connections allows: others wait until one ends"
         case .memory:
-            "\(count) connections are open, each with a WebSocket of its own, as many as --memory-limit allows: "
+            "\(open), each with a WebSocket of its own, as many as --memory-limit allows: "
                 + "others wait until one ends"
         case .descriptors(let descriptors):
-            "\(count) connections are open, as many as this process's limit of \(descriptors) descriptors allows: "
+            "\(open), as many as this process's limit of \(descriptors) descriptors allows: "
                 + "others wait until one ends (a higher hard limit helps: ulimit -Hn)"
         }
     }

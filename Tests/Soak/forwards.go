@@ -104,7 +104,7 @@ func (f *forward) memoryBoundMiB() int {
 	return memoryStandardMiB
 }
 
-var summaryLine = regexp.MustCompile(`summary: (\d+) connections accepted, (\d+) open`)
+var summaryLine = regexp.MustCompile(`summary: (\d+) connections? accepted, (\d+) open`)
 
 // summary asks it by SIGUSR1 what it has done.
 func (f *forward) summary() (line string, open int, err error) {

@@ -44,6 +44,11 @@ extension UInt8 {
     }
 }
 
+extension BinaryInteger {
+    /// So many of what `noun` names: `1 tunnel`, `2 tunnels`.
+    package func counting(_ noun: String) -> String { "\(self) \(noun)\(self == 1 ? "" : "s")" }
+}
+
 extension String {
     /// This text for one line of a terminal: control characters escaped, and no longer than `most` characters.
     ///

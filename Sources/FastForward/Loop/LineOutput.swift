@@ -35,7 +35,8 @@ package final class LineOutput {
             waiting.removeFirst(StandardStreams.writeWhatFits(waiting[...], to: stream))
         }
         if waiting.isEmpty, lostCount > 0 {
-            waiting = Array("(\(lostCount) lines were lost, as nobody read them)\n".utf8)
+            let lost = lostCount == 1 ? "1 line was" : "\(lostCount) lines were"
+            waiting = Array("(\(lost) lost, as nobody read them)\n".utf8)
             lostCount = 0
             flush()
             return
