@@ -2,19 +2,29 @@ import ArgumentParser
 import FastForward
 
 /// The value of `--tunnels`: `MIN..MAX`, or one number for both.
+///
+/// Any text is taken at first: what may stand here is told by ``UsageError``.
 struct TunnelCount: ExpressibleByArgument, CustomStringConvertible {
-    let bounds: TunnelChoice.Bounds
+    let description: String
+    /// Nil: it is no number of tunnels that can be had.
+    let bounds: TunnelChoice.Bounds?
 
     init(bounds: TunnelChoice.Bounds) {
         self.bounds = bounds
+        description = "\(bounds.least)..\(bounds.most)"
     }
 
-    init?(argument: String) {
+    init(argument: String) {
+        description = argument
+        bounds = Self.bounds(argument)
+    }
+
+    private static func bounds(_ argument: String) -> TunnelChoice.Bounds? {
         let parts = argument.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 1 || parts.count == 3 && parts[1].isEmpty, let least = Self.count(parts[0]),
-            let most = Self.count(parts[parts.count - 1]), least <= most
+        guard parts.count == 1 || parts.count == 3 && parts[1].isEmpty, let least = count(parts[0]),
+            let most = count(parts[parts.count - 1]), least <= most
         else { return nil }
-        bounds = TunnelChoice.Bounds(least: least, most: most)
+        return TunnelChoice.Bounds(least: least, most: most)
     }
 
     private static func count(_ text: Substring) -> Int? {
@@ -22,19 +32,28 @@ struct TunnelCount: ExpressibleByArgument, CustomStringConvertible {
         return count
     }
 
-    var description: String { "\(bounds.least)..\(bounds.most)" }
     var defaultValueDescription: String { description }
 }
 
 /// The value of `--memory-limit`: bytes, with `KiB`, `MiB` or `GiB` (or `Ki`, `Mi`, `Gi`, as Kubernetes writes them).
+///
+/// Any text is taken at first, as for ``TunnelCount``.
 struct MemorySize: ExpressibleByArgument, CustomStringConvertible {
-    let bytes: Int
+    let description: String
+    /// Nil: it is no size.
+    let bytes: Int?
 
     init(bytes: Int) {
         self.bytes = bytes
+        description = bytes % (1 << 20) == 0 ? "\(bytes >> 20)MiB" : "\(bytes)"
     }
 
-    init?(argument: String) {
+    init(argument: String) {
+        description = argument
+        bytes = Self.bytes(argument)
+    }
+
+    private static func bytes(_ argument: String) -> Int? {
         var digits = argument[...]
         var shift = 0
         for (unit, bits) in [("Ki", 10), ("Mi", 20), ("Gi", 30)] {
@@ -44,11 +63,8 @@ struct MemorySize: ExpressibleByArgument, CustomStringConvertible {
             }
         }
         guard let count = Int(digits), count > 0, count <= Int.max >> shift else { return nil }
-        bytes = count << shift
+        return count << shift
     }
 
-    var description: String {
-        bytes % (1 << 20) == 0 ? "\(bytes >> 20)MiB" : "\(bytes)"
-    }
     var defaultValueDescription: String { description }
 }

@@ -147,6 +147,8 @@ struct PortForwardCommand: ParsableCommand {
     /// What the user asks for, checked as far as it can be without a server.
     func request(environment: [String: String], currentDirectory: String) throws -> Forwarder.Request {
         try ignored.check()
+        guard let bounds = tunnels.bounds else { throw UsageError.noTunnelCount(tunnels) }
+        guard let memoryBytes = memoryLimit.bytes else { throw UsageError.noMemorySize(memoryLimit) }
         guard arguments.count >= 2 else { throw UsageError.tooFewArguments }
         let runningTimeout: TimeSpan
         do throws(PodRunningTimeoutError) {
@@ -165,8 +167,8 @@ struct PortForwardCommand: ParsableCommand {
         loader.explicitKuberc = cluster.kuberc
         let access = try ClusterAccess(loading: loader, flags: cluster.flags)
         guard maxConnections != 0 else { throw UsageError.noConnections }
-        guard let limits = TunnelLimits(tunnels: tunnels.bounds, memoryBytes: memoryLimit.bytes) else {
-            throw UsageError.memoryLimit(memoryLimit, tunnels)
+        guard let limits = TunnelLimits(tunnels: bounds, memoryBytes: memoryBytes) else {
+            throw UsageError.memoryLimit(memoryLimit, tunnels: bounds.most)
         }
         let addresses = try listenAddresses()
         var request = Forwarder.Request(
@@ -254,7 +256,10 @@ enum Transport: String, WordArgument {
 enum UsageError: Error, CustomStringConvertible {
     case tooFewArguments
     case podRunningTimeout(PodRunningTimeoutError)
-    case memoryLimit(MemorySize, TunnelCount)
+    case noTunnelCount(TunnelCount)
+    case noMemorySize(MemorySize)
+    /// It is too little for so many tunnels.
+    case memoryLimit(MemorySize, tunnels: Int)
     case noConnections
     case balancedPod(String)
     case noDuration(option: String, String)
@@ -281,10 +286,17 @@ enum UsageError: Error, CustomStringConvertible {
         case .flag(let error):
             // What kubectl's flag parser refuses begins with a capital.
             "Error: \(error)\nSee '\(Invocation.current.command) --help' for help and examples"
-        case .memoryLimit(let size, let count):
-            "error: --memory-limit \(size) is too little for \(count.bounds.most) tunnels: give at least "
-                + "\(MemorySize(bytes: TunnelLimits.memoryBytes(for: count.bounds.most)))"
-                + (count.bounds.most > 1 ? ", or fewer --tunnels" : "")
+        case .noTunnelCount(let count):
+            "error: --tunnels \"\(count.description.escapedForTerminal())\" is no number of tunnels: give "
+                + "1 to \(TunnelChoice.Bounds.mostMax), or the least and the most (like 2..16)"
+        case .noMemorySize(let size):
+            "error: --memory-limit \"\(size.description.escapedForTerminal())\" is no size: give bytes, KiB, MiB or GiB "
+                + "(like 512MiB or 2GiB)"
+        case .memoryLimit(let size, let most):
+            "error: --memory-limit \(size.description.escapedForTerminal()) is too little for "
+                + "\(most.counting("tunnel")): give at least "
+                + "\(MemorySize(bytes: TunnelLimits.memoryBytes(for: most)))"
+                + (most > 1 ? ", or fewer --tunnels" : "")
         case .podRunningTimeout(let error):
             // What kubectl's flag parser refuses begins with a capital.
             (error == .notPositive ? "error" : "Error")

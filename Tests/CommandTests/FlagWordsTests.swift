@@ -122,8 +122,8 @@ import Testing
         _ = try command.request(environment: [:], currentDirectory: "/")
     }
 
-    @Test(arguments: [["--memory-limit", "-1"], ["--max-connections", "-1"], ["--tunnels", "-1"]])
-    func `a bad number is told as such, not as missing`(words: [String]) {
+    @Test func `a bad number is told as such, not as missing`() {
+        let words = ["--max-connections", "-1"]
         let error = #expect(throws: (any Error).self) { try PortForwardCommand.parse(words) }
         let text = error.map { PortForwardCommand.message(for: $0) } ?? ""
         #expect(text.contains("'-1' is invalid"), "\(text)")

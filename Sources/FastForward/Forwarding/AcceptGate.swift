@@ -69,6 +69,11 @@ package struct AcceptGate: Equatable {
         }
     }
 
+    /// How many descriptors are needed for one client.
+    static func descriptorsMin(beside openDescriptors: Int, perConnection: Int) -> Int {
+        openDescriptors + DescriptorLedger.leftToOthers + perConnection
+    }
+
     /// Asks for one more beside `count` connections.
     mutating func verdict(beside count: Int, hasDescriptor: Bool) -> Verdict {
         guard count >= connectionsMax || !hasDescriptor else { return .accept }

@@ -239,17 +239,19 @@ package final class Forwarder {
         loop.descriptors.limit(to: request.descriptorsMax)
         let openCount = loop.descriptors.openCount
         let usesChannels = pods?.usesChannels ?? false
+        let perConnection = usesChannels ? 2 : 1
         gate = AcceptGate(
             descriptorsMax: request.descriptorsMax,
             openDescriptors: openCount,
             tunnelsMax: request.limits.tunnels.most,
-            perConnection: usesChannels ? 2 : 1,
+            perConnection: perConnection,
             memoryConnectionsMax: usesChannels
                 ? budget.carriersMax(each: TunnelLimits.channelBytes) : nil,
             connectionsMax: request.connectionsMax
         )
         guard gate != nil else {
-            fail(.tooFewDescriptors(limit: request.descriptorsMax, open: openCount))
+            let needed = AcceptGate.descriptorsMin(beside: openCount, perConnection: perConnection)
+            fail(.tooFewDescriptors(limit: request.descriptorsMax, needed: needed))
             return
         }
         isReady = true

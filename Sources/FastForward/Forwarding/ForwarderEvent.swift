@@ -60,7 +60,7 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
     case nothingToListenOn([ForwardedPort])
     case invalidAddress(String)
     /// The system allows this process too few descriptors for even one client.
-    case tooFewDescriptors(limit: Int, open: Int)
+    case tooFewDescriptors(limit: Int, needed: Int)
     /// The last tunnel or the pod is gone, and no other is to be had.
     case lostConnection
 
@@ -77,9 +77,9 @@ package enum ForwarderFailure: Error, CustomStringConvertible {
         case .nothingToListenOn(let ports):
             "error: unable to listen on any of the requested ports: ["
                 + ports.map { "{\($0.local) \($0.remote)}" }.joined(separator: " ") + "]"
-        case .tooFewDescriptors(let limit, let open):
-            "error: this process may have \(limit) descriptors and has \(open) already: there is none for a client "
-                + "(raise the limit: ulimit -n)"
+        case .tooFewDescriptors(let limit, let needed):
+            "error: this process may have \(limit.counting("descriptor")), and needs \(needed) to forward for one client "
+                + "(raise the limit before it starts: ulimit -n 1024)"
         case .lostConnection: "error: lost connection to pod"
         case .invalidAddress(let text): "error: \(text) is not a valid IP"
         }

@@ -31,6 +31,24 @@ import Testing
         )
     }
 
+    @Test(arguments: [1, 2])
+    func `what is said to be needed is enough, and no less`(perConnection: Int) {
+        let needed = AcceptGate.descriptorsMin(beside: 10, perConnection: perConnection)
+        let gates = [needed, needed - 1].map { limit in
+            AcceptGate(
+                descriptorsMax: limit,
+                openDescriptors: 10,
+                tunnelsMax: 16,
+                perConnection: perConnection,
+                connectionsMax: nil
+            )
+        }
+        #expect(gates.map { $0?.connectionsMax } == [1, nil])
+        let text = ForwarderFailure.tooFewDescriptors(limit: 16, needed: needed).description
+        #expect(text.contains("may have 16 descriptors, and needs \(needed) to forward"), "\(text)")
+        #expect(text.contains("ulimit -n"))
+    }
+
     @Test func `the smaller limit holds, and is the one that is told`() throws {
         #expect(try gate(20_000, most: 5).limit == .connections)
         #expect(try gate(20_000, most: 5).connectionsMax == 5)

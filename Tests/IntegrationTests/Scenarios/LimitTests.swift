@@ -114,6 +114,10 @@ extension Integration {
                 )
                 #expect(try process.waitForExit(until: scenario.deadline) == .status(1))
                 #expect(process.errors.text.contains("ulimit -n"), "\(process.errors.text)")
+                let words = try #require(
+                    process.errors.text.firstMatch(of: /may have 13 descriptors, and needs (\d+) to forward/)
+                )
+                #expect(try #require(Int(words.1)) > 13)
                 #expect(process.output.text.isEmpty)
             }
         }
@@ -171,7 +175,7 @@ extension Integration {
                 client.close()
                 #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(0))
                 let text = forward.process.errors.text
-                #expect(text.contains("summary: 1 connections accepted, 0 open, 0 failed"), "\(text)")
+                #expect(text.contains("summary: 1 connection accepted, 0 open, 0 failed"), "\(text)")
                 #expect(
                     text.contains("summary: pod/demo: 1 connections, 11 bytes to it, 11 from it"),
                     "\(text)"
