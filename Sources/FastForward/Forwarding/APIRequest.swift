@@ -3,6 +3,7 @@ package final class APIRequest: UpstreamConnection {
     /// What the server answered.
     package struct Answer {
         package var status: Int
+        package var fields: HTTPFields
         package var body: [UInt8]
     }
 
@@ -135,15 +136,20 @@ package final class APIRequest: UpstreamConnection {
     }
 
     private func finishWithAnswer() {
-        if head?.status == 401, reopenAfterRefusal() {
-            headReader = HTTPAnswerHeadReader()
-            head = nil
-            bodyReader = nil
-            body = []
-            lines = WatchLines()
-            return
+        let answer = Answer(status: head?.status ?? 0, fields: head?.fields ?? [:], body: body)
+        if answer.status == 401, reopenAfterRefusal() {
+            forgetAnswer()
+        } else {
+            finish(.success(answer))
         }
-        finish(.success(Answer(status: head?.status ?? 0, body: body)))
+    }
+
+    private func forgetAnswer() {
+        headReader = HTTPAnswerHeadReader()
+        head = nil
+        bodyReader = nil
+        body = []
+        lines = WatchLines()
     }
 
     private func finish(_ result: Result<Answer, UpstreamError>) {

@@ -32,6 +32,8 @@ final class TargetSearch {
     private var selector: PodSelector?
     private var service: Service?
     private var slices: EndpointTracker?
+    /// What discovery said instead of types: where it told of none of the wanted name, nobody knows whether there is one.
+    private var discoveryFailure: ForwarderFailure?
 
     /// - Parameter handler: called once, in a later turn, unless the search is cancelled.
     init(
@@ -57,25 +59,30 @@ final class TargetSearch {
     }
 
     private func ask(for kind: TargetKind) {
-        get(kind.type) { [weak self] body in
+        get(kind.type) { [weak self] answer in
             guard let self else { return }
             if kind == .pod {
-                self.decode(Pod.self, body) {
+                self.decode(Pod.self, answer, as: self.text(kind.type)) {
                     self.finish(.success(Found(pod: $0, service: nil, selector: nil, slices: nil)))
                 }
             } else {
-                self.select(kind, body)
+                self.select(kind, answer)
             }
         }
     }
 
-    private func select(_ kind: TargetKind, _ body: [UInt8]) {
+    private func select(_ kind: TargetKind, _ answer: APIRequest.Answer) {
         do throws(PodSelectorError) {
-            selector = try PodSelector(of: kind, body: body, namespace: namespace)
+            selector = try PodSelector(of: kind, body: answer.body, namespace: namespace)
         } catch {
-            if case .serviceWithoutSelector = error {
-                decode(Service.self, body) { self.listSlices(of: $0, otherwise: error) }
-            } else {
+            switch error {
+            case .serviceWithoutSelector:
+                decode(Service.self, answer, as: text(kind.type)) {
+                    self.listSlices(of: $0, otherwise: error)
+                }
+            case .unreadable(let problem):
+                finish(.failure(unreadable(answer, as: text(kind.type), problem)))
+            case .noSuchType, .hasNoPods, .invalid:
                 finish(.failure(.target(error)))
             }
             return
@@ -84,7 +91,7 @@ final class TargetSearch {
             list()
             return
         }
-        decode(Service.self, body) {
+        decode(Service.self, answer, as: text(kind.type)) {
             self.service = $0
             self.list()
         }
@@ -96,9 +103,9 @@ final class TargetSearch {
         let path: APIPath = .endpointSlices(of: target.name, namespace: namespace, .list, at: endpoint.server)
         let asked = APIFailure.Request(verb: "list", resource: "endpointslices.discovery.k8s.io", name: "")
         get(path, asked, otherwise: { [weak self] _ in self?.finish(.failure(.target(error))) }) {
-            [weak self] body in
+            [weak self] answer in
             guard let self else { return }
-            self.decode(ObjectList<EndpointSlice>.self, body) {
+            self.decode(ObjectList<EndpointSlice>.self, answer, as: "list of endpoint slices") {
                 var slices = EndpointTracker()
                 _ = slices.listed($0)
                 guard !slices.readiness.isEmpty else {
@@ -116,7 +123,7 @@ final class TargetSearch {
 
     private func perform(_ action: TypeSearch.Action) {
         switch action {
-        case .failed: finish(.failure(.target(.noSuchType(target.typeText))))
+        case .failed: finish(.failure(discoveryFailure ?? .target(.noSuchType(target.typeText))))
         case .found(let type):
             if let kind = TargetKind(type) {
                 ask(for: kind)
@@ -135,16 +142,26 @@ final class TargetSearch {
                 guard let self else { return }
                 switch result {
                 case .failure(let error): self.finish(.failure(.upstream(error)))
-                case .success(let answer) where answer.status == 401:
-                    let asked = APIFailure.Request(verb: "get", resource: "", name: "")
-                    self.finish(
-                        .failure(.api(APIFailure(httpStatus: 401, body: answer.body, request: asked)))
-                    )
-                case .success(let answer):
-                    self.perform(self.typeSearch.answered(answer.status == 200 ? answer.body : nil))
+                case .success(let answer): self.discovered(answer)
                 }
             }
         }
+    }
+
+    private func discovered(_ answer: APIRequest.Answer) {
+        let asked = APIFailure.Request(verb: "get", resource: "", name: "")
+        let failure = APIFailure(httpStatus: answer.status, body: answer.body, request: asked)
+        guard answer.status != 401 else {
+            finish(.failure(.api(failure)))
+            return
+        }
+        let action = typeSearch.answered(answer.status == 200 ? answer.body : nil)
+        if let problem = typeSearch.problem {
+            discoveryFailure = unreadable(answer, as: "list of types", problem)
+        } else if answer.status == 429 || answer.status >= 500 {
+            discoveryFailure = .api(failure)
+        }
+        perform(action)
     }
 
     // MARK: Pods
@@ -184,9 +201,9 @@ final class TargetSearch {
                 let isExpired = failure.isExpired && pages.next != .list
                 if isExpired { self?.list(otherwise: error) } else { self?.finish(.failure(.api(failure))) }
             },
-            { [weak self] body in
+            { [weak self] answer in
                 guard let self else { return }
-                self.decode(PodList.self, body) {
+                self.decode(PodList.self, answer, as: "list of pods") {
                     var pages = pages
                     if let list = pages.add($0) {
                         self.take(list, otherwise: error)
@@ -238,8 +255,13 @@ final class TargetSearch {
 
     // MARK: Requests
 
+    /// What the target is called in messages: `service "web"`.
+    private func text(_ type: ResourceType) -> String {
+        "\(type.kind.lowercased()) \"\(target.name)\"".escapedForTerminal()
+    }
+
     /// Gets the object of the target's name.
-    private func get(_ type: ResourceType, _ take: @escaping ([UInt8]) -> Void) {
+    private func get(_ type: ResourceType, _ take: @escaping (APIRequest.Answer) -> Void) {
         let path: APIPath = .object(type, target.name, namespace: namespace, at: endpoint.server)
         let asked = APIFailure.Request(verb: "get", resource: type.resourceName, name: target.name)
         get(
@@ -274,7 +296,7 @@ final class TargetSearch {
         _ asked: APIFailure.Request,
         limitBytes: Int = APIObjects.objectBytesMax,
         otherwise refused: ((APIFailure) -> Void)? = nil,
-        _ take: @escaping ([UInt8]) -> Void
+        _ take: @escaping (APIRequest.Answer) -> Void
     ) {
         request = APIRequest(loop: loop, endpoint: endpoint, path: path, limitBytes: limitBytes) {
             [weak self] result in
@@ -285,23 +307,33 @@ final class TargetSearch {
                 let failure = APIFailure(httpStatus: answer.status, body: answer.body, request: asked)
                 if let refused { refused(failure) } else { self?.finish(.failure(.api(failure))) }
             case .success(let answer):
-                take(answer.body)
+                take(answer)
             }
         }
     }
 
     private func decode<Object: Decodable>(
         _ type: Object.Type,
-        _ body: [UInt8],
+        _ answer: APIRequest.Answer,
+        as asked: String,
         _ take: (Object) -> Void
     ) {
         let object: Object
-        do throws(APIObjectError) { object = try APIObjects.decode(type, from: body) } catch {
-            let server = endpoint.server.authority
-            finish(.failure(.upstream(.answer(server: server, reason: "\(error)"))))
+        do throws(APIObjectError) { object = try APIObjects.decode(type, from: answer.body) } catch {
+            finish(.failure(unreadable(answer, as: asked, error)))
             return
         }
         take(object)
+    }
+
+    /// - Parameter asked: such as `service "web"`.
+    private func unreadable(
+        _ answer: APIRequest.Answer,
+        as asked: String,
+        _ problem: APIObjectError
+    ) -> ForwarderFailure {
+        let text = UnreadableAnswer(to: asked, fields: answer.fields, body: answer.body, problem)
+        return .upstream(.answer(server: endpoint.server.authority, reason: "\(text)"))
     }
 
     private func finish(_ result: Result<Found, ForwarderFailure>) {

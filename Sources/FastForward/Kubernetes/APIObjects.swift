@@ -7,7 +7,7 @@ package enum APIObjectError: Error, Equatable, CustomStringConvertible {
     case tooLarge(bytes: Int)
     /// It has more values than objects of its length have.
     case tooManyValues(limit: Int)
-    case malformed(type: String, problem: String)
+    case malformed(problem: String)
 
     package var description: String {
         switch self {
@@ -15,8 +15,7 @@ package enum APIObjectError: Error, Equatable, CustomStringConvertible {
             "the API server's answer of \(bytes) bytes is larger than \(APIObjects.bodyBytesMax >> 20) MiB"
         case .tooManyValues(let limit):
             "the API server's answer has more than \(limit) values, which is no object of Kubernetes"
-        case .malformed(let type, let problem):
-            "the API server's answer is no readable \(type) (\(problem))"
+        case .malformed(let problem): "the API server's answer is not readable (\(problem))"
         }
     }
 }
@@ -36,6 +35,9 @@ package enum APIObjects {
     private static let valuesMax = 4 << 20
     /// How many bytes a value has at least on the whole; Kubernetes' objects have 10 to 15.
     private static let bytesPerValueMin = 6
+    /// The problems of what is nowhere what it should be.
+    static let noJSON = "not JSON"
+    static let noObject = "no object"
     /// So many values are too few to matter.
     private static let valuesFree = 4096
 
@@ -50,7 +52,7 @@ package enum APIObjects {
         do {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch {
-            throw .malformed(type: "\(type)", problem: problem(error))
+            throw .malformed(problem: problem(error))
         }
     }
 
@@ -69,7 +71,11 @@ package enum APIObjects {
     private static func problem(_ error: any Error) -> String {
         let path: [any CodingKey]
         switch error as? DecodingError {
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            path = context.codingPath
+            // Such as null.
+            if path.isEmpty { return noObject }
+        case .dataCorrupted(let context):
             path = context.codingPath
         case .keyNotFound(let key, let context):
             path = context.codingPath + [key]
@@ -77,7 +83,7 @@ package enum APIObjects {
             path = []
         }
         let place = path.map { $0.intValue.map { "\($0)" } ?? $0.stringValue }.joined(separator: ".")
-        return place.isEmpty ? "not JSON" : "at \(place)"
+        return place.isEmpty ? noJSON : "at \(place)"
     }
 }
 

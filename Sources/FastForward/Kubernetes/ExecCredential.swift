@@ -68,8 +68,10 @@ package struct ExecCredential: Equatable, Sendable {
         } catch {
             switch error {
             case .tooLarge, .tooManyValues: throw .outputTooLong(bytesMax: outputBytesMax)
-            case .malformed(_, let problem):
-                guard problem == "not JSON" else { throw .malformed(problem: "unreadable \(problem)") }
+            case .malformed(let problem):
+                guard [APIObjects.noJSON, APIObjects.noObject].contains(problem) else {
+                    throw .malformed(problem: "unreadable \(problem)")
+                }
                 if let problem = ending(of: output) {
                     throw .malformed(problem: "couldn't get version/kind; json parse error: \(problem)")
                 }

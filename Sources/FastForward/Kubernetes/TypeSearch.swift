@@ -26,6 +26,8 @@ package struct TypeSearch: Sendable {
     private var paths = [["api"], ["apis"]]
     private var nextPath = 0
     private var shortNamed: ResourceType?
+    /// What is wrong with the last answer; nil: it could be read, or there was none.
+    package private(set) var problem: APIObjectError?
 
     /// - Parameter text: the TYPE as it was typed.
     package init(for text: String) {
@@ -37,7 +39,13 @@ package struct TypeSearch: Sendable {
 
     /// Takes what the server answered; nil: something else than asked for, as it does where the user may not know.
     package mutating func answered(_ body: [UInt8]?) -> Action {
-        guard let body, let answer = try? APIObjects.decode(DiscoveryAnswer.self, from: body) else {
+        problem = nil
+        guard let body else { return next() }
+        let answer: DiscoveryAnswer
+        do throws(APIObjectError) {
+            answer = try APIObjects.decode(DiscoveryAnswer.self, from: body)
+        } catch {
+            problem = error
             return next()
         }
         let asked = paths[nextPath - 1]

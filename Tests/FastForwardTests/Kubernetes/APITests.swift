@@ -58,16 +58,18 @@ func answer(_ name: String) throws -> (status: Int, body: [UInt8]) {
 
     @Test(
         arguments: [
-            ("not json{", "the API server's answer is no readable Pod (not JSON)"),
-            ("", "the API server's answer is no readable Pod (not JSON)"),
-            ("{}", "the API server's answer is no readable Pod (at metadata)"),
-            (#"{"metadata":{"name":3}}"#, "the API server's answer is no readable Pod (at metadata.name)"),
+            ("not json{", "the API server's answer is not readable (not JSON)"),
+            ("", "the API server's answer is not readable (not JSON)"),
+            ("null", "the API server's answer is not readable (no object)"),
+            ("[1]", "the API server's answer is not readable (no object)"),
+            ("{}", "the API server's answer is not readable (at metadata)"),
+            (#"{"metadata":{"name":3}}"#, "the API server's answer is not readable (at metadata.name)"),
             // No path leads to those.
-            (#"{"metadata":{"name":""}}"#, "the API server's answer is no readable Pod (at metadata.name)"),
-            (#"{"metadata":{"name":".."}}"#, "the API server's answer is no readable Pod (at metadata.name)"),
+            (#"{"metadata":{"name":""}}"#, "the API server's answer is not readable (at metadata.name)"),
+            (#"{"metadata":{"name":".."}}"#, "the API server's answer is not readable (at metadata.name)"),
             (
                 #"{"metadata":{"name":"a","namespace":"b/c"}}"#,
-                "the API server's answer is no readable Pod (at metadata.namespace)"
+                "the API server's answer is not readable (at metadata.namespace)"
             ),
         ]
     )

@@ -108,6 +108,15 @@ enum RecordedDiscovery {
         #expect(requests == 5, "not the path that would leave the API")
     }
 
+    @Test func `an answer that is no discovery is told from one without the type`() {
+        var search = TypeSearch(for: "foo")
+        _ = search.start()
+        #expect(search.answered(Array("<html>".utf8)) == .get(["apis"]))
+        #expect(search.problem == .malformed(problem: "not JSON"))
+        #expect(search.answered(Array(#"{"kind": "APIGroupList"}"#.utf8)) == .failed)
+        #expect(search.problem == nil)
+    }
+
     @Test func `a name goes before a short name`() throws {
         let body = """
             {"items": [{"metadata": {"name": "a.io"}, "versions": [{"version": "v1", "resources": [

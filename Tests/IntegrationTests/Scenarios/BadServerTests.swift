@@ -109,6 +109,48 @@ extension Integration {
         }
 
         @Test(
+            arguments: [
+                ("pod/demo", "pod \"demo\""), ("svc/demo", "service \"demo\""),
+                ("deploy/demo", "deployment \"demo\""), ("job/demo", "job \"demo\""),
+                // Nobody has said that there is no such type.
+                ("foo/demo", "list of types"),
+            ],
+            [
+                (
+                    "Content-Type: text/html\r\nContent-Length: 6", "<html>",
+                    "(not JSON): it is text/html and says \"<html>\""
+                ),
+                ("Content-Length: 4", "null", "(no object): it is of no stated type and says \"null\""),
+                (
+                    "Content-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: 3",
+                    "\u{1f}\u{8}x", "it is application/json (gzip) and says \"\\u{1f}\\u{8}x\""
+                ),
+            ]
+        )
+        func `an answer that is not what was asked for is shown, with what to look at`(
+            target: (name: String, asked: String),
+            answer: (fields: String, body: String, text: String)
+        ) throws {
+            try Scenario.run(within: .seconds(20)) { scenario in
+                let stub = try scenario.stub { socket in
+                    // The whole request first, so that no reset overtakes the answer.
+                    var head: [UInt8] = []
+                    while !head.suffix(4).elementsEqual("\r\n\r\n".utf8) {
+                        guard let byte = try? socket.receive(1), !byte.isEmpty else { return }
+                        head += byte
+                    }
+                    try? socket.send("HTTP/1.1 200 OK\r\n\(answer.fields)\r\n\r\n\(answer.body)")
+                    socket.shutdownWriting()
+                }
+                let kubeconfig = try scenario.kubeconfig(server: "http://127.0.0.1:\(stub.port)")
+                let text = try refusal(of: ["--kubeconfig", kubeconfig, target.name, ":80"], scenario)
+                #expect(text.contains("no readable \(target.asked) ("), "\(text)")
+                #expect(text.contains(answer.text), "\(text)")
+                #expect(text.contains("(is there a login page or a proxy in between?"), "\(text)")
+            }
+        }
+
+        @Test(
             arguments: ClusterKind.all(.ideal),
             [
                 ("kubeconfig-token-forgotten", "pod/demo", "You must be logged in to the server"),
