@@ -6,9 +6,9 @@ import Testing
 
 @Suite struct `Telling more` {
     @Test(arguments: [
-        ("0", nil, 0), ("1", "notice", 0), ("2", "info", 1), ("3", "info", 1), ("4", "debug", 2),
-        ("6", "trace", 3),
-        ("9", "trace", 3), ("-1", nil, 0), ("+2", "info", 1), ("2147483647", "trace", 3),
+        ("0", nil, 0), ("1", "notice", 1), ("2", "info", 2), ("3", "info", 2), ("4", "debug", 3),
+        ("6", "trace", 4),
+        ("9", "trace", 4), ("-1", nil, 0), ("+2", "info", 2), ("2147483647", "trace", 4),
     ])
     func `a number that kubectl takes has a level`(text: String, level: String?, detail: Int) throws {
         let verbosity = try #require(Verbosity(argument: text))

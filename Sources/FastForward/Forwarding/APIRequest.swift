@@ -1,10 +1,15 @@
-/// One GET to the API server on a connection of its own.
+/// One GET to the API server on a connection of its own; one that the server puts off is made again (``RequestRetry``).
 package final class APIRequest: UpstreamConnection {
     /// What the server answered.
     package struct Answer {
         package var status: Int
         package var fields: HTTPFields
         package var body: [UInt8]
+        /// Whether the server had put the request off before.
+        package var wasPutOff: Bool
+
+        /// For how long the server wants not to be asked again; nil: it does not say.
+        package var wait: TimeSpan? { RequestRetry.wait(status: status, retryAfter: fields["Retry-After"]) }
     }
 
     private let path: APIPath
@@ -17,6 +22,7 @@ package final class APIRequest: UpstreamConnection {
     private var bodyReader: HTTPBodyReader?
     private var body: [UInt8] = []
     private var lines = WatchLines()
+    private var retry = RequestRetry()
     /// Makes the request a watch: gets each line of the body as it comes, and the answer's own body stays empty.
     package var onLine: (([UInt8]) -> Void)?
 
@@ -136,12 +142,35 @@ package final class APIRequest: UpstreamConnection {
     }
 
     private func finishWithAnswer() {
-        let answer = Answer(status: head?.status ?? 0, fields: head?.fields ?? [:], body: body)
+        let answer = Answer(
+            status: head?.status ?? 0,
+            fields: head?.fields ?? [:],
+            body: body,
+            wasPutOff: retry.repeatCount > 0
+        )
         if answer.status == 401, reopenAfterRefusal() {
+            forgetAnswer()
+        } else if let wait = answer.wait, let next = nextTry(after: wait) {
+            endpoint.observer?(
+                .requestPutOff(
+                    target: path.description,
+                    status: answer.status,
+                    wait: wait,
+                    number: retry.repeatCount
+                )
+            )
+            reopen(at: next, keepsDue: isBounded)
             forgetAnswer()
         } else {
             finish(.success(answer))
         }
+    }
+
+    /// Whether the user has set a time for all of it, waits included; else each try has its own.
+    private var isBounded: Bool { endpoint.requestTimeout != nil }
+
+    private func nextTry(after wait: TimeSpan) -> Instant? {
+        retry.putOff(for: wait, at: loop.now, before: isBounded ? openDue : nil)
     }
 
     private func forgetAnswer() {

@@ -164,6 +164,7 @@ package final class Forwarder {
     }
 
     private func targetAnswered(_ result: Result<TargetSearch.Found, ForwarderFailure>) {
+        let wasPutOff = search?.wasPutOff ?? false
         search = nil
         switch result {
         case .failure(let failure):
@@ -176,8 +177,15 @@ package final class Forwarder {
             let namespace = found.pod.metadata.namespace ?? request.access.namespace
             self.found = found
             tell(.podChosen(pod: found.pod.metadata.name, namespace: namespace))
+            if wasPutOff, startError != nil {
+                // The server was busy when the tunnel was asked for; kubectl asks for it only now.
+                startError = nil
+                pods?.close()
+                pods = nil
+                hasTunnel = false
+            }
             if let startError { fail(.upstream(startError)) }
-            if request.target.kind != .pod {
+            if pods == nil {
                 openTunnels(to: found.pod.metadata.name, uid: found.pod.metadata.uid, namespace: namespace)
             }
             beginIfPossible()

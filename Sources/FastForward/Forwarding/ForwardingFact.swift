@@ -3,6 +3,8 @@
 /// Each level holds those before it. What is not wanted is not even looked at.
 package enum ForwardingDetail: Int, Comparable, Sendable {
     case nothing
+    /// What is waited for.
+    case notes
     /// The pod that was chosen, the way in, tunnels that open and close.
     case steps
     /// Each request to the API server.
@@ -31,12 +33,15 @@ package enum ForwardingFact {
     case networkChanged(endsPause: Bool)
     /// A GET was answered with a status, or failed. A watch tells when it ends.
     case requestEnded(target: String, outcome: Result<Int, UpstreamError>, span: TimeSpan)
+    /// The server wants a GET, which it answered with a status, to be made again after `wait`. `number`: from 1.
+    case requestPutOff(target: String, status: Int, wait: TimeSpan, number: Int)
     case connectionBegan(client: SocketAddress?, localPort: UInt16, remotePort: UInt16)
     case connectionEnded(ForwardedConnection)
 
     /// The least level at which it is told.
     package var detail: ForwardingDetail {
         switch self {
+        case .requestPutOff: .notes
         case .podChosen, .tunnelOpened, .tunnelEnded, .tunnelRetired, .networkChanged: .steps
         case .requestEnded: .requests
         case .connectionBegan, .connectionEnded: .connections

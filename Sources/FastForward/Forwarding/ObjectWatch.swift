@@ -6,6 +6,8 @@ final class ObjectWatch<Object: FollowedObject> {
     static var spacing: TimeSpan { .seconds(1) }
     /// How long a right that was refused is not asked for again: a request in each half minute, on average, is no load.
     private static var refusedPauseMax: TimeSpan { .seconds(60) }
+    /// How long a server is left alone at its own word: it may be taken back.
+    private static var putOffMax: TimeSpan { .seconds(3600) }
 
     private let loop: EventLoop
     private let endpoint: () -> UpstreamEndpoint?
@@ -22,6 +24,8 @@ final class ObjectWatch<Object: FollowedObject> {
     private var isClosed = false
     private var nextList = Instant(nanoseconds: 0)
     private var nextWatch = Instant(nanoseconds: 0)
+    /// Before this instant the server wants not to be asked, whatever else makes a pause shorter.
+    private var putOffUntil = Instant(nanoseconds: 0)
     /// Set while there are changes that have not been told.
     private var changeTimer: LoopTimer?
 
@@ -84,6 +88,7 @@ final class ObjectWatch<Object: FollowedObject> {
             guard case .success(let answer) = result else {
                 return self.perform(self.tracker.failed(status: nil))
             }
+            self.leaveAlone(for: answer.wait)
             guard answer.status == 200,
                 let page = try? APIObjects.decode(ObjectList<Object>.self, from: answer.body)
             else {
@@ -124,6 +129,7 @@ final class ObjectWatch<Object: FollowedObject> {
             [weak self] result in
             guard let self else { return }
             if case .success(let answer) = result, answer.status != 200 {
+                self.leaveAlone(for: answer.wait)
                 self.perform(self.tracker.failed(status: answer.status))
             } else {
                 self.perform(self.tracker.watchEnded())
@@ -144,6 +150,10 @@ final class ObjectWatch<Object: FollowedObject> {
         self.request = request
     }
 
+    private func leaveAlone(for wait: TimeSpan?) {
+        if let wait { putOffUntil = loop.now + min(wait, Self.putOffMax) }
+    }
+
     private func pause() {
         policy.failed(at: loop.now, random: (try? keys.next()) ?? .max)
         schedule(tracker.retry(), at: policy.nextAttempt ?? loop.now)
@@ -155,14 +165,14 @@ final class ObjectWatch<Object: FollowedObject> {
         guard let timer, timer.deadline != nil, let random = try? keys.next(),
             policy.hasten(at: loop.now, random: random), let next = policy.nextAttempt
         else { return }
-        timer.schedule(at: next)
+        timer.schedule(at: max(next, putOffUntil))
     }
 
     private func schedule(_ action: ObjectTracker<Object>.Action, at instant: Instant) {
         timer?.close()
         let timer = LoopTimer(loop: loop) { [weak self] in self?.perform(action) }
         self.timer = timer
-        timer.schedule(at: instant)
+        timer.schedule(at: max(instant, putOffUntil))
     }
 
     func close() {

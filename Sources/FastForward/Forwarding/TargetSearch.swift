@@ -32,6 +32,8 @@ final class TargetSearch {
     private var selector: PodSelector?
     private var service: Service?
     private var slices: EndpointTracker?
+    /// Whether the server has put a request off: it was busy at the start.
+    private(set) var wasPutOff = false
     /// What discovery said instead of types: where it told of none of the wanted name, nobody knows whether there is one.
     private var discoveryFailure: ForwarderFailure?
 
@@ -300,6 +302,7 @@ final class TargetSearch {
     ) {
         request = APIRequest(loop: loop, endpoint: endpoint, path: path, limitBytes: limitBytes) {
             [weak self] result in
+            if case .success(let answer) = result, answer.wasPutOff { self?.wasPutOff = true }
             switch result {
             case .failure(let error):
                 self?.finish(.failure(.upstream(error)))

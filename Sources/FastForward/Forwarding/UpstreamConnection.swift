@@ -43,6 +43,8 @@ package class UpstreamConnection: TransportOwner {
     private var identity: UpstreamIdentity?
     private var hasReopened = false
     private let openTimeout: TimeSpan
+    /// When the time that it may take to open is over; nil: it has not begun.
+    package private(set) final var openDue: Instant?
     /// When the server was looked up, or connected to.
     private var attemptBegan = Instant(nanoseconds: 0)
     /// How long an attempt is left alone when the network changes: it may have been made because of that.
@@ -117,7 +119,9 @@ package class UpstreamConnection: TransportOwner {
         openTimeoutSatisfied()
         let timer = LoopTimer(loop: loop) { self.openTimedOut() }
         openTimer = timer
-        timer.schedule(at: loop.now + openTimeout)
+        let due = openDue ?? loop.now + openTimeout
+        openDue = due
+        timer.schedule(at: due)
         lookUp()
     }
 
@@ -158,13 +162,19 @@ package class UpstreamConnection: TransportOwner {
     package final func reopenAfterRefusal() -> Bool {
         guard let identity, endpoint.wasRefused(identity), !hasReopened else { return false }
         hasReopened = true
+        reopen(at: loop.now, keepsDue: false)
+        return true
+    }
+
+    /// Lets the connection go, and opens it once more at `instant`, in what is left of its time or with all of it.
+    package final func reopen(at instant: Instant, keepsDue: Bool) {
         release()
         phase = .preparing
+        if !keepsDue { openDue = nil }
         // In a later turn: this may be in the middle of a batch.
         let timer = LoopTimer(loop: loop) { self.prepare() }
         openTimer = timer
-        timer.schedule(at: loop.now)
-        return true
+        timer.schedule(at: instant)
     }
 
     /// The first answer has come: no more hurry.
@@ -253,9 +263,7 @@ package class UpstreamConnection: TransportOwner {
     }
 
     private final func networkError(_ error: LoopError) -> UpstreamError {
-        guard let proxy = endpoint.proxy, !isBeyondProxy else {
-            return .network(server: serverText, error)
-        }
+        guard let proxy = endpoint.proxy, !isBeyondProxy else { return .network(server: serverText, error) }
         return proxyError(proxy, .network(error))
     }
 

@@ -37,6 +37,14 @@ struct FactLog {
                 "GET \(target)",
                 metadata: ["reason": "\(error)", "after": "\(Self.text(span))"]
             )
+        case .requestPutOff(let target, let status, let wait, let number):
+            logger.notice(
+                "the server wants to be asked again later: GET \(target)",
+                metadata: [
+                    "status": "\(status)", "after": "\(Self.text(wait))",
+                    "time": "\(number) of \(RequestRetry.repeatsMax)",
+                ]
+            )
         case .connectionBegan(let client, let localPort, let remotePort):
             logger.trace(
                 "connection began",

@@ -32,7 +32,8 @@ struct Verbosity: ExpressibleByArgument, Equatable {
     /// What the forwarder is asked to tell.
     var detail: ForwardingDetail {
         switch level {
-        case nil, .notice, .warning, .error, .critical: .nothing
+        case nil, .warning, .error, .critical: .nothing
+        case .notice: .notes
         case .info: .steps
         case .debug: .requests
         case .trace: .connections
