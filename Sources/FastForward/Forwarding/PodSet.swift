@@ -157,7 +157,8 @@ final class PodSet {
             limits: surroundings.limits,
             budget: surroundings.budget,
             hold: surroundings.hold,
-            renewedEndpoint: surroundings.renewedEndpoint
+            // Whoever asks first has it renewed; the others get what that one got.
+            renewedEndpoint: { [surroundings] in surroundings.renewedEndpoint() ?? surroundings.endpoint() }
         ) { [weak self] in self?.reported($0, by: number) }
         members.append(
             Member(

@@ -62,6 +62,27 @@ extension Integration {
             }
         }
 
+        @Test func `a new token in the kubeconfig is shown for every pod that is forwarded to`() throws {
+            let kind = ClusterKind.miniCluster(.ideal).with("--pod", "demo", "--pod", "other")
+            try Scenario.run(kind, within: .seconds(60)) { scenario in
+                let process = try scenario.start([
+                    Programs.ffwd, "--kubeconfig", scenario.cluster.tokenKubeconfig, "--tunnels", "1",
+                    "--balance", "round-robin", "deploy/demo", ":7000",
+                ])
+                let forward = try Forward(process, remotePorts: [7000], until: scenario.deadline)
+                func waitForTunnels() throws {
+                    try scenario.poll(for: "a tunnel to each pod") {
+                        try scenario.cluster.admin("GET", "/stats").contains("\"tunnels\":2,")
+                    }
+                }
+                try waitForTunnels()
+                try scenario.cluster.admin("POST", "/rotate")
+                try scenario.cluster.cutTunnels()
+                try waitForTunnels()
+                try echo(scenario, forward)
+            }
+        }
+
         @Test func `a token file that has changed is read when the server refuses what it held`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
                 let kubeconfig = try scenario.file(
