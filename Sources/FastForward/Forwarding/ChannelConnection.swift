@@ -5,6 +5,23 @@
 /// speaks base64 only, it is made of the bytes in the same buffer, for which the gap is larger. The protocol has no half-close: a client that has ended its side keeps its WebSocket until the pod ends it, or the client
 /// has closed altogether; closing it at once would cut the answer.
 package final class ChannelConnection: Carrier, TurnWork {
+    enum Event {
+        /// The client is carried.
+        case opened
+        /// Why the connection fails.
+        case failed(ConnectionFailure)
+        /// Told once, at last.
+        case ended(Ending)
+    }
+
+    enum Ending {
+        case over
+        /// The network, or the server without a word, ended a WebSocket that was open.
+        case cut
+        /// The WebSocket could not be opened: nothing of the client has gone anywhere, so that it may be tried again.
+        case notOpened(LocalConnection, UpstreamError)
+    }
+
     /// Ciphertext that waits for the kernel, in bytes: there may be thousands of these connections.
     private static let toPodMarks = BacklogMarks(lowBytes: 64 * 1024, highBytes: 256 * 1024)
     /// How long the server may take to close behind the client's end, and the network for any of its last bytes.
@@ -15,9 +32,11 @@ package final class ChannelConnection: Carrier, TurnWork {
     private let keys: RandomKeys
     private let budget: MemoryBudget
     private var reservation: MemoryBudget.Reservation?
-    private let reportFailure: (ConnectionFailure) -> Void
-    private let reportOpened: () -> Void
-    private let reportEnd: () -> Void
+    private let report: (Event) -> Void
+    /// When it was made.
+    let beganAt: Instant
+    /// Whether it carries its client, or has.
+    var hasOpened: Bool { answer.isAccepted }
     private var answer: UpgradeAnswer
     private var core = ChannelCore()
     private var local: LocalConnection?
@@ -35,9 +54,6 @@ package final class ChannelConnection: Carrier, TurnWork {
 
     /// - Parameters:
     ///   - path: with the port in its query.
-    ///   - reportFailure: gets the reason where the connection fails.
-    ///   - reportOpened: called when the client is carried.
-    ///   - reportEnd: called once.
     init(
         loop: EventLoop,
         endpoint: UpstreamEndpoint,
@@ -46,9 +62,8 @@ package final class ChannelConnection: Carrier, TurnWork {
         keys: RandomKeys,
         budget: MemoryBudget,
         local: LocalConnection,
-        reportFailure: @escaping (ConnectionFailure) -> Void,
-        reportOpened: @escaping () -> Void,
-        reportEnd: @escaping () -> Void
+        openTimeout: TimeSpan,
+        report: @escaping (Event) -> Void
     ) {
         let key = Digests.randomWebSocketKey()
         upgrade = TunnelUpgrade(
@@ -63,10 +78,9 @@ package final class ChannelConnection: Carrier, TurnWork {
         self.budget = budget
         reservation = MemoryBudget.Reservation(TunnelLimits.channelBytes, of: budget)
         self.local = local
-        self.reportFailure = reportFailure
-        self.reportOpened = reportOpened
-        self.reportEnd = reportEnd
-        super.init(loop: loop, endpoint: endpoint)
+        self.report = report
+        beganAt = loop.now
+        super.init(loop: loop, endpoint: endpoint, openTimeout: openTimeout)
     }
 
     override var gapBytes: Int {
@@ -95,10 +109,10 @@ package final class ChannelConnection: Carrier, TurnWork {
                 openTimeoutSatisfied()
                 watchSilence()
                 local?.attach(self, slot: 0)
-                reportOpened()
+                report(.opened)
             }
         } catch {
-            if !isTriedAgain(error) { over(.reported("\(error)")) }
+            if !isTriedAgain(error) { notOpened(error) }
             return
         }
         do throws(TunnelError) {
@@ -291,27 +305,33 @@ package final class ChannelConnection: Carrier, TurnWork {
     package override func upstreamEnded(_ error: UpstreamError) {
         let reason = answer.reason(ofEnd: error, pod: pod)
         if isTriedAgain(reason) { return }
-        guard answer.isAccepted else { return over(.reported("\(reason)")) }
+        guard answer.isAccepted else { return notOpened(reason) }
         let failure = core.cut()
         // What the network does is worth more words than what the server does.
-        if case .silent = error { return over(.reported("\(reason)")) }
-        over(failure)
+        if case .silent = error { return over(.reported("\(reason)"), .cut) }
+        over(failure, .cut)
+    }
+
+    private func notOpened(_ error: UpstreamError) {
+        guard let local, !error.isOfOneConnection else { return over(.reported("\(error)")) }
+        self.local = nil
+        release(.notOpened(local, error))
     }
 
     /// The connection is over; nil: completely.
-    private func over(_ failure: ConnectionFailure?) {
+    private func over(_ failure: ConnectionFailure?, _ ending: Ending = .over) {
         let local = self.local
         self.local = nil
         if endTimer != nil {
             // The client is not there any more: how its connection ends nobody sees.
             local?.fail()
         } else if let failure {
-            reportFailure(failure)
+            report(.failed(failure))
             local?.fail()
         } else {
             local?.finish(isComplete: true)
         }
-        release()
+        release(ending)
     }
 
     /// Closes; a client that is still there is reset.
@@ -322,7 +342,7 @@ package final class ChannelConnection: Carrier, TurnWork {
         release()
     }
 
-    private func release() {
+    private func release(_ ending: Ending = .over) {
         endTimer?.close()
         endTimer = nil
         if !isUpstreamClosed {
@@ -331,6 +351,6 @@ package final class ChannelConnection: Carrier, TurnWork {
         }
         staging = nil
         reservation = nil
-        reportEnd()
+        report(.ended(ending))
     }
 }

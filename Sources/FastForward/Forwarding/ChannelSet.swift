@@ -1,8 +1,9 @@
 /// The clients of one pod that have a WebSocket each, where no tunnel can be had.
 ///
 /// Theory of operation. Each client costs the server a TLS handshake, and a proxy a connection, so only some are opened
-/// at a time, in the order in which they came; the others wait, without being read. An opening that takes long ceases to
-/// count, as it is not the handshake then that takes so long: a few that hang hold up nobody.
+/// at a time; the others wait in their ``TunnelSet``. An opening that takes long ceases to count, as it is not the
+/// handshake then that takes so long: a few that hang hold up nobody. A client whose WebSocket could not be opened is handed
+/// back, to wait until the server can be reached again.
 final class ChannelSet {
     /// How many may be on their way at a time: enough that a thousand are open within seconds over a long way, few enough
     /// that neither a server's queue of connections overflows nor its processors do nothing but handshakes.
@@ -10,88 +11,106 @@ final class ChannelSet {
     /// For how long an opening counts.
     static let openingSpan = TimeSpan.seconds(1)
 
+    /// What an opening may take where clients wait but for a short time.
+    private static let openTimeoutMin = TimeSpan.seconds(5)
+
+    enum Event {
+        /// A client has its WebSocket.
+        case opened
+        /// A client has got none. `isOutdated`: the server has been reached since, so that it says nothing of that.
+        case notOpened(LocalConnection, UpstreamError, isOutdated: Bool)
+        case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
+        /// `isCut`: the network, or the server without a word, ended a WebSocket that was open.
+        case ended(isCut: Bool)
+    }
+
     private let loop: EventLoop
-    private let endpoint: UpstreamEndpoint
-    private let path: (UInt16) -> APIPath
+    private var endpoint: UpstreamEndpoint
     private let pod: String
+    private let namespace: String
     private let keys: RandomKeys
     private let budget: MemoryBudget
-    /// How long a client waits for its turn.
-    private let hold: TimeSpan
-    private let reportFailure: (_ local: UInt16, _ remote: UInt16, ConnectionFailure) -> Void
+    private let openTimeout: TimeSpan
+    private let handler: (Event) -> Void
     private var connections: [Int: ChannelConnection] = [:]
     private var nextNumber = 0
     /// The numbers of those on their way; never more than ``openingMax``.
     private var opening: Set<Int> = []
     private var openingEnds = FirstInFirstOut<(instant: Instant, number: Int)>()
-    /// Bounded as the clients that wait for a tunnel are, in number and time.
-    private var waiting = FirstInFirstOut<(local: LocalConnection, since: Instant)>()
-    private var timer: LoopTimer?
+    private var openCount = 0
+    /// When the server was last known to let WebSockets in.
+    private var reachedAt: Instant
     /// Of the connections that are over.
     private var pastStatistics = TunnelStatistics()
 
-    /// - Parameters:
-    ///   - path: for a port of the pod.
-    ///   - reportFailure: gets the reason where a connection fails.
+    /// - Parameter hold: how long clients wait: an opening that hangs is given up in time for another one.
     init(
         loop: EventLoop,
         endpoint: UpstreamEndpoint,
-        path: @escaping (UInt16) -> APIPath,
         pod: String,
+        namespace: String,
         keys: RandomKeys,
         budget: MemoryBudget,
         hold: TimeSpan,
-        reportFailure: @escaping (_ local: UInt16, _ remote: UInt16, ConnectionFailure) -> Void
+        handler: @escaping (Event) -> Void
     ) {
         self.loop = loop
         self.endpoint = endpoint
-        self.path = path
+        reachedAt = loop.now
         self.pod = pod
+        self.namespace = namespace
         self.keys = keys
         self.budget = budget
-        self.hold = hold
-        self.reportFailure = reportFailure
+        openTimeout = min(
+            max(Self.openTimeoutMin, TimeSpan(nanoseconds: hold.nanoseconds / 2)),
+            UpstreamConnection.openTimeout
+        )
+        self.handler = handler
     }
 
-    /// Opens a WebSocket for a client, as soon as it is its turn.
-    func place(_ local: LocalConnection) {
-        guard waiting.count < TunnelSet.waitingMax else {
-            giveUp(local)
-            return
-        }
-        waiting.push((local, loop.now))
-        openWaiting()
+    /// The server lets WebSockets in; the next ones are opened at `endpoint`.
+    func reached(at endpoint: UpstreamEndpoint) {
+        self.endpoint = endpoint
+        reachedAt = loop.now
     }
 
-    private func openWaiting() {
+    /// When one more may be opened: now, or when one that is on its way ceases to count.
+    var nextRoom: Instant {
         while let end = openingEnds.first, end.instant <= loop.now || !opening.contains(end.number) {
             opening.remove(end.number)
             _ = openingEnds.pop()
         }
-        while opening.count < Self.openingMax, let (local, _) = waiting.pop() {
-            // Nobody has read from it meanwhile, so it may have gone unnoticed.
-            if !local.isClosing, local.isGone { local.close() }
-            if !local.isClosing { open(local) }
-        }
-        schedule()
+        guard opening.count >= Self.openingMax else { return loop.now }
+        return openingEnds.first?.instant ?? loop.now
     }
 
-    private func open(_ local: LocalConnection) {
-        guard let port = local.port else { return }
+    var hasRoom: Bool { nextRoom <= loop.now }
+
+    /// Opens a WebSocket for a client.
+    func open(_ local: LocalConnection) {
+        // Nobody has read from it meanwhile, so it may have gone unnoticed.
+        if !local.isClosing, local.isGone { local.close() }
+        guard !local.isClosing, let port = local.port else { return }
         let (localPort, remotePort, number) = (port.local, local.remotePort, nextNumber)
         nextNumber += 1
         let connection = ChannelConnection(
             loop: loop,
             endpoint: endpoint,
-            path: path(remotePort),
+            path: .portForward(pod: pod, namespace: namespace, ports: [remotePort], at: endpoint.server),
             pod: pod,
             keys: keys,
             budget: budget,
             local: local,
-            reportFailure: { [weak self] in self?.reportFailure(localPort, remotePort, $0) },
-            reportOpened: { [weak self] in self?.opened(number) },
-            reportEnd: { [weak self] in self?.ended(number) }
-        )
+            openTimeout: openTimeout
+        ) { [weak self] event in
+            guard let self else { return }
+            switch event {
+            case .opened: opened(number)
+            case .failed(let failure):
+                handler(.connectionFailed(local: localPort, remote: remotePort, failure))
+            case .ended(let ending): ended(number, ending)
+            }
+        }
         connections[number] = connection
         pastStatistics.connections += 1
         opening.insert(number)
@@ -104,18 +123,31 @@ final class ChannelSet {
         connections.values.reduce(into: pastStatistics) { $0.add($1) }
     }
 
-    /// Whether it carries and waits for nobody.
-    var isIdle: Bool { connections.isEmpty && waiting.isEmpty }
+    /// Whether it carries nobody, and nobody is on the way.
+    var isIdle: Bool { connections.isEmpty }
+
+    /// Whether it carries somebody.
+    var hasOpen: Bool { openCount > 0 }
 
     private func opened(_ number: Int) {
-        guard opening.remove(number) != nil, !waiting.isEmpty else { return }
-        // In a later turn: this may be in the middle of a batch.
-        schedule()
+        opening.remove(number)
+        openCount += 1
+        reachedAt = loop.now
+        handler(.opened)
     }
 
-    private func ended(_ number: Int) {
-        if let connection = connections.removeValue(forKey: number) { pastStatistics.add(connection) }
-        opened(number)
+    private func ended(_ number: Int, _ ending: ChannelConnection.Ending) {
+        guard let connection = connections.removeValue(forKey: number) else { return }
+        opening.remove(number)
+        pastStatistics.add(connection)
+        if connection.hasOpened { openCount -= 1 }
+        switch ending {
+        case .over: handler(.ended(isCut: false))
+        case .cut: handler(.ended(isCut: true))
+        case .notOpened(let local, let error):
+            pastStatistics.connections -= 1
+            handler(.notOpened(local, error, isOutdated: connection.beganAt < reachedAt))
+        }
     }
 
     /// Takes note that the network of this host has changed.
@@ -124,37 +156,10 @@ final class ChannelSet {
         for connection in Array(connections.values) { connection.networkChanged() }
     }
 
-    private func giveUp(_ local: LocalConnection) {
-        if let port = local.port { reportFailure(port.local, local.remotePort, .noTunnel) }
-        local.fail()
-    }
-
-    private func schedule() {
-        guard let oldest = waiting.first else { return }
-        if timer == nil { timer = LoopTimer(loop: loop) { [weak self] in self?.timerFired() } }
-        var next = oldest.since + hold
-        if opening.count < Self.openingMax {
-            next = loop.now
-        } else if let end = openingEnds.first {
-            next = min(next, end.instant)
-        }
-        timer?.schedule(at: next)
-    }
-
-    private func timerFired() {
-        while let oldest = waiting.first, oldest.since + hold <= loop.now {
-            _ = waiting.pop()
-            if !oldest.local.isClosing { giveUp(oldest.local) }
-        }
-        openWaiting()
-    }
-
     /// Closes everything; clients that are still there are reset.
     func close() {
-        timer?.close()
-        timer = nil
-        while let (local, _) = waiting.pop() { local.abort() }
-        for connection in connections.values { connection.close() }
+        let closed = connections.values
         connections = [:]
+        for connection in closed { connection.close() }
     }
 }

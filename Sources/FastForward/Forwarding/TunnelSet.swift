@@ -40,6 +40,11 @@ package final class TunnelSet: Tunnel.Owner {
     var foundWay: TunnelWay? { way.found }
     /// Instead of tunnels, where none can be had.
     private var channels: ChannelSet?
+    /// Whether WebSockets of channels can be opened, as far as is known.
+    ///
+    /// Where they cannot, the probe is sent again and again as a tunnel would be made again, and clients wait as for one.
+    private var areChannelsUp = false
+    private var channelsUpSince = Instant(nanoseconds: 0)
     /// Whether each connection has an upstream connection of its own.
     var usesChannels: Bool { channels != nil }
     private let limits: TunnelLimits
@@ -116,8 +121,9 @@ package final class TunnelSet: Tunnel.Owner {
     /// Gives a new connection to a tunnel, or lets it wait for one, which is sought the sooner for it.
     func place(_ local: LocalConnection) {
         local.wait.begin(at: loop.now)
-        if channels == nil, !hasTunnel, !isSuspended, !isRetiring { hasten() }
-        placeAgain(local)
+        if !isReachable, !isSuspended, !isRetiring { hasten() }
+        // Who waits for a turn goes first.
+        if areChannelsUp, !isRetiring, !waiting.isEmpty { wait(local) } else { placeAgain(local) }
     }
 
     private func placeAgain(_ local: LocalConnection) {
@@ -131,7 +137,7 @@ package final class TunnelSet: Tunnel.Owner {
             return
         }
         if let channels {
-            channels.place(local)
+            if areChannelsUp, channels.hasRoom { channels.open(local) } else { wait(local) }
             return
         }
         updateCandidates()
@@ -251,6 +257,13 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     private func placeWaiting() {
+        if let channels, !isRetiring {
+            // Thousands may wait, and there is room for a few: the others stay where they are.
+            while areChannelsUp, !isSuspended, !waiting.isEmpty, channels.hasRoom {
+                placeAgain(waiting.removeFirst())
+            }
+            return
+        }
         var placed: [LocalConnection] = []
         swap(&placed, &waiting)
         for local in placed { placeAgain(local) }
@@ -275,7 +288,7 @@ package final class TunnelSet: Tunnel.Owner {
         guard !tunnels.contains(where: { $0.isOpen || $0.isOpening }),
             tunnels.count < tunnelsWithRetiringMax
         else { return }
-        pauseBeforeReconnect(after: tunnel)
+        pauseBeforeReconnect(after: tunnel.openSpan)
     }
 
     func tunnelTakesAgain(_ tunnel: Tunnel) {
@@ -292,10 +305,10 @@ package final class TunnelSet: Tunnel.Owner {
         if timer?.deadline == nil { scheduleTimer() }
     }
 
-    /// Schedules the next attempt: at once where the tunnel has served for a while.
-    private func pauseBeforeReconnect(after tunnel: Tunnel) {
+    /// Schedules the next attempt: at once where what is lost has served for a while.
+    private func pauseBeforeReconnect(after openSpan: TimeSpan) {
         // Without randomness the pause is the longest.
-        reconnect.lost(after: tunnel.openSpan, at: loop.now, random: (try? keys.next()) ?? .max)
+        reconnect.lost(after: openSpan, at: loop.now, random: (try? keys.next()) ?? .max)
         scheduleTimer()
     }
 
@@ -324,12 +337,18 @@ package final class TunnelSet: Tunnel.Owner {
             reportIfRetired()
             return
         }
-        let isLast = !tunnels.contains { $0.isOpen }
-        handler(.lost(error, wasOpen: openSpan != nil, isLast: isLast))
         // Also where others are left: a spare that cannot be had must not be asked for with each connection.
-        guard !isClosed else { return }
-        pauseBeforeReconnect(after: tunnel)
+        lost(error, after: openSpan)
         placeWaiting()
+    }
+
+    /// - Parameter openSpan: nil: it could not be made.
+    private func lost(_ error: UpstreamError, after openSpan: TimeSpan?) {
+        let upSpan = areChannelsUp ? loop.now - channelsUpSince : openSpan ?? .zero
+        areChannelsUp = false
+        let isLast = !tunnels.contains { $0.isOpen } && !(channels?.hasOpen ?? false)
+        handler(.lost(error, wasOpen: openSpan != nil, isLast: isLast))
+        if !isClosed { pauseBeforeReconnect(after: upSpan) }
     }
 
     func connectionLeft(_ local: LocalConnection) {
@@ -344,24 +363,66 @@ package final class TunnelSet: Tunnel.Owner {
         handler(.connectionRefused(local, failure))
     }
 
-    /// There are no tunnels from now on.
+    // MARK: Channels
+
+    /// There are no tunnels from now on, or the server that knows none can be reached again.
     private func useChannels() {
-        let (endpoint, pod, namespace) = (endpoint, pod, namespace)
-        channels = ChannelSet(
-            loop: loop,
-            endpoint: endpoint,
-            path: { .portForward(pod: pod, namespace: namespace, ports: [$0], at: endpoint.server) },
-            pod: pod,
-            keys: keys,
-            budget: budget,
-            hold: hold,
-            reportFailure: { [weak self] in self?.connectionFailed(local: $0, remote: $1, $2) }
-        )
-        timer?.cancel()
         way.worked()
-        handler(.opened)
-        placeWaiting()
+        if let channels {
+            channels.reached(at: endpoint)
+        } else {
+            channels = ChannelSet(
+                loop: loop,
+                endpoint: endpoint,
+                pod: pod,
+                namespace: namespace,
+                keys: keys,
+                budget: budget,
+                hold: hold
+            ) { [weak self] in self?.channelsReported($0) }
+        }
+        channelsWork()
     }
+
+    private func channelsWork() {
+        guard !areChannelsUp else { return }
+        areChannelsUp = true
+        channelsUpSince = loop.now
+        handler(.opened)
+        scheduleTimer(at: loop.now)
+    }
+
+    private func channelsReported(_ event: ChannelSet.Event) {
+        guard !isClosed else { return }
+        switch event {
+        case .connectionFailed(let local, let remote, let failure):
+            connectionFailed(local: local, remote: remote, failure)
+        case .opened:
+            if !areChannelsUp {
+                // It says what the probe that is on its way would.
+                for tunnel in tunnels { end(tunnel) }
+                channelsWork()
+            }
+            if !waiting.isEmpty { scheduleTimer(at: loop.now) }
+        case .notOpened(let local, let error, let isOutdated):
+            if !local.isClosing { wait(local) }
+            if areChannelsUp, !isOutdated, !isRetiring { lost(error, after: nil) }
+            if isRetiring || areChannelsUp { scheduleTimer(at: loop.now) }
+        case .ended(let isCut):
+            if isRetiring || !waiting.isEmpty { scheduleTimer(at: loop.now) }
+            if isCut { doubtChannels() }
+        }
+    }
+
+    /// Asks whether the server is still there, where no client is about to find out.
+    private func doubtChannels() {
+        guard let channels, channels.isIdle, waiting.isEmpty, tunnels.isEmpty, areChannelsUp, !isSuspended,
+            !isRetiring, mayPrepare, reconnect.mayTry(at: loop.now)
+        else { return }
+        openTunnel()
+    }
+
+    // MARK: Connections and pods
 
     func connectionFailed(local: UInt16, remote: UInt16, _ failure: ConnectionFailure) {
         handler(.connectionFailed(local: local, remote: remote, failure))
@@ -401,16 +462,17 @@ package final class TunnelSet: Tunnel.Owner {
     // MARK: Time
 
     private var hasTunnel: Bool { tunnels.contains { $0.isOpen || $0.isOpening } }
+    private var isReachable: Bool { areChannelsUp || hasTunnel }
 
     private func scheduleTimer() {
-        guard channels == nil else { return }
         var next: Instant?
         func consider(_ instant: Instant) { next = next.map { min($0, instant) } ?? instant }
-        if !hasTunnel, !isSuspended { consider(reconnect.nextAttempt ?? loop.now) }
+        if !isReachable, !isSuspended { consider(reconnect.nextAttempt ?? loop.now) }
         if let oldest = waiting.first {
             consider(oldest.wait.since + hold)
             consider(lastLookAtWaiting + Self.waitingLook)
             if let attempt = reconnect.nextAttempt, attempt > loop.now { consider(attempt) }
+            if let channels, areChannelsUp, !isSuspended { consider(channels.nextRoom) }
         }
         if mayCloseIdle, let idle = longestIdle {
             consider(idle.idleSince + TunnelChoice.idleSpan)
@@ -428,6 +490,7 @@ package final class TunnelSet: Tunnel.Owner {
     private func timerFired() {
         guard !isClosed else { return }
         if isRetiring {
+            placeWaiting()
             // In a turn of its own: the last release comes in the middle of a tunnel's batch.
             for tunnel in tunnels where tunnel.load == 0 { end(tunnel) }
             reportIfRetired()
@@ -440,12 +503,12 @@ package final class TunnelSet: Tunnel.Owner {
             waiting.removeFirst()
             if !oldest.isClosing { giveUp(oldest) }
         }
-        if !hasTunnel, !isSuspended, reconnect.mayTry(at: now) {
+        if !isReachable, !isSuspended, reconnect.mayTry(at: now) {
             // What the kubeconfig says may have changed, which may be why the tunnel was lost.
             if way.isFound { endpoint = renewedEndpoint() ?? endpoint }
             openTunnel()
         }
-        if reconnect.mayTry(at: now), !isSuspended { placeWaiting() }
+        if areChannelsUp || reconnect.mayTry(at: now), !isSuspended { placeWaiting() }
         while mayCloseIdle, let idle = longestIdle, idle.idleSince + TunnelChoice.idleSpan <= now {
             account(for: idle)
             tunnels.removeAll { $0 === idle }

@@ -46,6 +46,21 @@ package enum UpstreamError: Error, CustomStringConvertible {
         }
     }
 
+    /// Whether it is about the one connection that was asked for; false: the next one would fare the same, and this one
+    /// may be asked for again when the server, the network or the credential has changed.
+    ///
+    /// A 403 is such a change away: API servers that start give it until they know the roles.
+    var isOfOneConnection: Bool {
+        switch self {
+        case .refused(let failure):
+            (400..<500).contains(failure.httpStatus) && ![401, 403, 408, 429].contains(failure.httpStatus)
+        case .answer: true
+        case .network, .tls, .proxy, .http, .handshake, .tunnel, .timedOut, .silent, .addressGone, .ended,
+            .unanswered, .hanging, .closed, .credential:
+            false
+        }
+    }
+
     /// Whether the server did not take the credential (401).
     var isUnauthorized: Bool {
         guard case .refused(let failure) = self else { return false }

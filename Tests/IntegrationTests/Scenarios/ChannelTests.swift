@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension Integration {
@@ -91,6 +92,151 @@ extension Integration {
                 for client in hanging { try client.send("x") }
                 for client in hanging { #expect(try client.receive(1) == Array("x".utf8)) }
                 #expect(forward.process.errors.text.isEmpty)
+            }
+        }
+
+        /// The new server has other certificates, which only the new kubeconfig trusts.
+        ///
+        /// Clients come before and after the server is missed, over channels that were forced or found.
+        @Test(arguments: [
+            ClusterKind.miniCluster(.containerd).by(.channels),
+            .miniCluster(.containerd).with("--ways", "channels"),
+        ])
+        func `clients wait for a server that is restarted`(kind: ClusterKind) throws {
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000)
+                try scenario.cluster.killServer()
+                var clients = try (0..<20).map { _ in try scenario.connect(to: forward[7000]) }
+                _ = try forward.process.errors.line(
+                    beginningWith: "lost connection to pod: ",
+                    until: scenario.deadline
+                )
+                clients += try (0..<80).map { _ in try scenario.connect(to: forward[7000]) }
+                for client in clients { try client.send("patience") }
+                try scenario.cluster.startServer { try scenario.start($0) }
+                for client in clients { #expect(try client.receive(8) == Array("patience".utf8)) }
+                _ = try forward.process.errors.line(
+                    beginningWith: "connection to pod restored",
+                    until: scenario.deadline
+                )
+                #expect(!forward.process.errors.text.contains("an error occurred"))
+            }
+        }
+
+        @Test(arguments: ["500", "garbage", "401"])
+        func `clients wait for a server that answers badly, and do not all ask it`(answer: String) throws {
+            let kind = ClusterKind.miniCluster(.containerd).by(.channels)
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000)
+                let early = try scenario.connect(to: forward[7000])
+                try early.send("before")
+                #expect(try early.receive(6) == Array("before".utf8))
+                try scenario.cluster.admin("POST", "/answer?status=\(answer)")
+                let first = try scenario.connect(to: forward[7000])
+                // The early one goes on, so that not everything is lost.
+                let line = "could not open another connection to pod: "
+                _ = try forward.process.errors.line(beginningWith: line, until: scenario.deadline)
+                let count = try scenario.cluster.requestCount()
+                let others = try (0..<100).map { _ in try scenario.connect(to: forward[7000]) }
+                _ = try forward.process.errors.line(
+                    number: 3,
+                    beginningWith: line,
+                    until: scenario.deadline
+                )
+                // The probes, and lists of pods.
+                #expect(try scenario.cluster.requestCount() - count < 50)
+                try scenario.cluster.admin("POST", "/answer?status=normal")
+                for client in [first] + others { try client.send("patience") }
+                for client in [first] + others {
+                    #expect(try client.receive(8) == Array("patience".utf8))
+                }
+                try early.send("behind")
+                #expect(try early.receive(6) == Array("behind".utf8))
+                #expect(!forward.process.errors.text.contains("an error occurred"))
+            }
+        }
+
+        @Test func `a new token in the kubeconfig is shown to a server that refuses the old one`() throws {
+            let kind = ClusterKind.miniCluster(.containerd).by(.channels)
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                func config() throws -> String {
+                    try String(contentsOfFile: scenario.cluster.tokenKubeconfig, encoding: .utf8)
+                }
+                let kubeconfig = try scenario.file("kubeconfig-rotated", config())
+                let forward = try scenario.forward(7000, kubeconfig: kubeconfig)
+                try scenario.cluster.admin("POST", "/rotate")
+                let client = try scenario.connect(to: forward[7000])
+                let line = try forward.process.errors.line(
+                    beginningWith: "lost connection to pod: ",
+                    until: scenario.deadline
+                )
+                #expect(line.contains("Unauthorized"))
+                _ = try scenario.file("kubeconfig-rotated", config())
+                try client.send("patience")
+                #expect(try client.receive(8) == Array("patience".utf8))
+                let echo = try scenario.load("echo", on: forward[7000], "--connections", "4")
+                #expect(echo.counts == ["complete": 4], "\(echo)")
+                #expect(!forward.process.errors.text.contains("an error occurred"))
+            }
+        }
+
+        @Test func `clients wait for a server no longer than --hold, which is told once for each`() throws {
+            let kind = ClusterKind.miniCluster(.containerd).by(.channels)
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--hold", "1s"])
+                try scenario.cluster.killServer()
+                let clients = try (0..<3).map { _ in try scenario.connect(to: forward[7000]) }
+                for client in clients { #expect(client.receiveToEnd().ending == .reset) }
+                _ = try forward.process.errors.line(
+                    number: 3,
+                    beginningWith: "an error occurred forwarding \(forward[7000]) -> 7000: ",
+                    until: scenario.deadline
+                )
+                forward.process.send(signal: SIGUSR1)
+                _ = try forward.process.errors.line(
+                    beginningWith: "summary: 3 connections accepted, 0 open, 3 failed (3 no tunnel)",
+                    until: scenario.deadline
+                )
+            }
+        }
+
+        @Test func `an upgrade that hangs is sent once more within --hold`() throws {
+            let kind = ClusterKind.miniCluster(.containerd).by(.channels)
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--hold", "10s"])
+                let before = try scenario.cluster.requestCount()
+                try scenario.cluster.admin("POST", "/answer?status=hang")
+                let client = try scenario.connect(to: forward[7000])
+                try scenario.poll(for: "the upgrade to hang") {
+                    try scenario.cluster.requestCount() > before
+                }
+                try scenario.cluster.admin("POST", "/answer?status=normal")
+                try client.send("patience")
+                #expect(try client.receive(8) == Array("patience".utf8))
+            }
+        }
+
+        /// Whether somebody is there who loses the connection, or it is the next client who cannot have one.
+        @Test(arguments: [true, false])
+        func `--no-reconnect ends with the server`(isCarrying: Bool) throws {
+            let kind = ClusterKind.miniCluster(.containerd).by(.channels)
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--no-reconnect"])
+                let client = try scenario.connect(to: forward[7000])
+                try client.send("before")
+                #expect(try client.receive(6) == Array("before".utf8))
+                if !isCarrying {
+                    client.shutdownWriting()
+                    client.close()
+                    try scenario.poll(for: "the client's end") {
+                        try scenario.cluster.liveConnectionCount() == 0
+                    }
+                }
+                try scenario.cluster.killServer()
+                let last = isCarrying ? client : try scenario.connect(to: forward[7000])
+                #expect(last.receiveToEnd().ending == .reset)
+                #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(1))
+                #expect(forward.process.errors.text.hasSuffix("error: lost connection to pod\n"))
             }
         }
 

@@ -86,7 +86,8 @@ final class Cluster {
     let directory: URL
     /// `https://127.0.0.1:PORT`.
     let url: String
-    private let adminPort: UInt16
+    private var adminPort: UInt16 = 0
+    private var server: Subprocess
     private let deadline: Deadline
 
     /// Starts it with the processes that `start` makes.
@@ -99,15 +100,9 @@ final class Cluster {
         self.kind = kind
         self.directory = directory
         self.deadline = deadline
-        let server: Subprocess
         switch kind.server {
         case .miniCluster:
-            server = try start(
-                [
-                    Programs.miniCluster, "--dir", directory.path, "--runtime", kind.runtime.rawValue,
-                    "--admin",
-                ] + kind.options
-            )
+            server = try start(Self.miniClusterArguments(kind, directory))
         case .goPeer:
             let address =
                 "127.\((1...254).map { _ in Int.random(in: 1...254) }.prefix(3).map(String.init).joined(separator: "."))"
@@ -121,8 +116,31 @@ final class Cluster {
             )
         }
         url = String(try server.output.line(beginningWith: "ready ", until: deadline).dropFirst(6))
+        try readAdminPort()
+    }
+
+    private static func miniClusterArguments(_ kind: ClusterKind, _ directory: URL) -> [String] {
+        [Programs.miniCluster, "--dir", directory.path, "--runtime", kind.runtime.rawValue, "--admin"]
+            + kind.options
+    }
+
+    private func readAdminPort() throws {
         let admin = try server.output.line(beginningWith: "admin ", until: deadline)
         adminPort = admin.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
+    }
+
+    /// Kills the server, and its pods with it.
+    func killServer() throws {
+        server.kill()
+        _ = try server.waitForExit(until: deadline)
+    }
+
+    /// Starts our own server again on its port: with other certificates and tokens, and a new kubeconfig for them.
+    func startServer(_ start: ([String]) throws -> Subprocess) throws {
+        let port = url.split(separator: ":").last.map(String.init) ?? ""
+        server = try start(Self.miniClusterArguments(kind, directory) + ["--port", port])
+        _ = try server.output.line(beginningWith: "ready ", until: deadline)
+        try readAdminPort()
     }
 
     var kubeconfig: String { directory.appendingPathComponent("kubeconfig").path }
