@@ -128,7 +128,10 @@ extension Integration {
                 let network = try NetworkNamespace.make(in: scenario)
                 defer { network.end() }
                 _ = try network.startCluster()
-                let forward = try network.forward(7000, options: ["--transport", "channels"])
+                let forward = try network.forward(
+                    7000,
+                    options: ["--transport", "channels", "--hold", "1s"]
+                )
                 try network.set("net.ipv4.ip_local_port_range", to: "50000 50001")
                 // As many as there are ports, for them and for their WebSockets.
                 let held = try network.startLoad("hold", on: forward[7000], "--connections", "2")
@@ -137,7 +140,7 @@ extension Integration {
                 let late = try network.startLoad("echo", on: forward[7000], "--address", "::1").report()
                 #expect(late.counts == ["reset": 1], "\(late)")
                 let line = try forward.process.errors.line(
-                    beginningWith: "an error occurred forwarding",
+                    beginningWith: "could not open another connection to pod: ",
                     until: scenario.deadline
                 )
                 #expect(line.contains("net.ipv4.ip_local_port_range"), "\(line)")
