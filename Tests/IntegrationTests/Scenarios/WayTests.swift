@@ -112,8 +112,10 @@ extension Integration {
                 for way in [Way.webSocket, .spdy, .channels] {
                     let count = try scenario.cluster.upgradeCount(way)
                     if way == row.expected {
-                        // Of channels each client wants one, behind the question whether there are any.
-                        #expect(way == .channels ? count == 1 + 13 : count > 1, "\(way): \(count)")
+                        // Of channels each client wants one, behind the question whether there are any, which is asked
+                        // again where a cut has found the last of them still open.
+                        let isRight = way == .channels ? (1 + 13...1 + 13 + 2).contains(count) : count > 1
+                        #expect(isRight, "\(way): \(count)")
                     } else {
                         #expect(count == (row.refused.contains(way) ? 1 : 0), "\(way)")
                     }
