@@ -48,9 +48,7 @@ extension Integration {
             let kind = ClusterKind.goPeer(.containerd).by(.channels).with("--ways", "base64")
             try Scenario.run(kind, within: .seconds(30)) { scenario in
                 let forward = try scenario.forward(7000)
-                let bystander = try scenario.connect(to: forward[7000])
-                try bystander.send("before")
-                #expect(try bystander.receive(6) == Array("before".utf8))
+                let bystander = try scenario.connectToEcho(forward[7000])
                 let victim = try scenario.connect(to: forward[7000])
                 try victim.send("x")
                 #expect(try victim.receive(1) == Array("x".utf8))
@@ -128,9 +126,7 @@ extension Integration {
             let kind = ClusterKind.miniCluster(.containerd).by(.channels)
             try Scenario.run(kind, within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000)
-                let early = try scenario.connect(to: forward[7000])
-                try early.send("before")
-                #expect(try early.receive(6) == Array("before".utf8))
+                let early = try scenario.connectToEcho(forward[7000])
                 try scenario.cluster.admin("POST", "/answer?status=\(answer)")
                 let first = try scenario.connect(to: forward[7000])
                 // The early one goes on, so that not everything is lost.
@@ -222,9 +218,7 @@ extension Integration {
             let kind = ClusterKind.miniCluster(.containerd).by(.channels)
             try Scenario.run(kind, within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--no-reconnect"])
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("before")
-                #expect(try client.receive(6) == Array("before".utf8))
+                let client = try scenario.connectToEcho(forward[7000])
                 if !isCarrying {
                     client.shutdownWriting()
                     client.close()

@@ -4,6 +4,23 @@ import Testing
 extension Integration {
     /// Connections that share a tunnel, or do not, beside one that stands still.
     @Suite struct `Keeping connections apart` {
+        /// A client that stops reading for so long, or until SIGUSR1.
+        private func stalledReader(
+            of bytes: Int,
+            for span: String,
+            on forward: Forward,
+            in scenario: Scenario
+        ) throws -> LoadRun {
+            try scenario.startLoad(
+                "stall-reader",
+                on: forward[7001],
+                "--bytes",
+                "\(bytes)",
+                "--hold",
+                span
+            )
+        }
+
         @Test(arguments: [ClusterKind.miniCluster(.ideal), .goPeer(.containerd)])
         func `who does not read is reset once others on the only tunnel have waited for it`(kind: ClusterKind)
             throws
@@ -11,17 +28,8 @@ extension Integration {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7001, 7000, options: ["--tunnels", "1"])
                 // For somebody who shares the tunnel it is read on, up to its own mark: only then do others wait.
-                let bystander = try scenario.connect(to: forward[7000])
-                try bystander.send("before")
-                #expect(try bystander.receive(6) == Array("before".utf8))
-                let stalled = try scenario.startLoad(
-                    "stall-reader",
-                    on: forward[7001],
-                    "--bytes",
-                    "\(256 << 20)",
-                    "--hold",
-                    "50s"
-                )
+                let bystander = try scenario.connectToEcho(forward[7000])
+                let stalled = try stalledReader(of: 256 << 20, for: "50s", on: forward, in: scenario)
                 try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
                 let others = try scenario.load("echo", on: forward[7000], "--connections", "16")
                 #expect(others.counts == ["complete": 16], "\(others)")
@@ -40,17 +48,8 @@ extension Integration {
         @Test func `a pause of ffwd itself is no client's`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7001, 7000, options: ["--tunnels", "1"])
-                let bystander = try scenario.connect(to: forward[7000])
-                try bystander.send("before")
-                #expect(try bystander.receive(6) == Array("before".utf8))
-                let stalled = try scenario.startLoad(
-                    "stall-reader",
-                    on: forward[7001],
-                    "--bytes",
-                    "\(64 << 20)",
-                    "--hold",
-                    "50s"
-                )
+                let bystander = try scenario.connectToEcho(forward[7000])
+                let stalled = try stalledReader(of: 64 << 20, for: "50s", on: forward, in: scenario)
                 try scenario.waitForStandstill(of: forward.process, after: 1 << 20)
                 let others = try scenario.startLoad("echo", on: forward[7000], "--connections", "16")
                 try scenario.poll(for: "the others to be there") {
@@ -64,23 +63,15 @@ extension Integration {
                 #expect(try stalled.report().counts == ["complete": 1])
                 #expect(try others.report().counts == ["complete": 16])
                 #expect(forward.process.errors.text.isEmpty, "\(forward.process.errors.text)")
+                withExtendedLifetime(bystander) {}
             }
         }
 
         @Test func `who does not read is left alone while nobody waits for it`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7001, 7000, options: ["--tunnels", "1"])
-                let bystander = try scenario.connect(to: forward[7000])
-                try bystander.send("before")
-                #expect(try bystander.receive(6) == Array("before".utf8))
-                let stalled = try scenario.startLoad(
-                    "stall-reader",
-                    on: forward[7001],
-                    "--bytes",
-                    "\(64 << 20)",
-                    "--hold",
-                    "7s"
-                )
+                let bystander = try scenario.connectToEcho(forward[7000])
+                let stalled = try stalledReader(of: 64 << 20, for: "7s", on: forward, in: scenario)
                 #expect(try stalled.report().counts == ["complete": 1])
                 #expect(forward.process.errors.text.isEmpty)
                 try bystander.send("behind")

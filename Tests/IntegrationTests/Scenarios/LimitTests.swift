@@ -161,9 +161,7 @@ extension Integration {
         @Test func `with --drain live connections go on and others are refused`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--drain", "20s", "--summary"])
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("before")
-                #expect(try client.receive(6) == Array("before".utf8))
+                let client = try scenario.connectToEcho(forward[7000])
                 forward.process.send(signal: Self.interrupt)
                 _ = try forward.process.errors.line(
                     beginningWith: "waiting up to 20 s",
@@ -186,9 +184,7 @@ extension Integration {
         @Test func `the second signal ends what drains`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--drain", "60s"])
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("before")
-                #expect(try client.receive(6) == Array("before".utf8))
+                let client = try scenario.connectToEcho(forward[7000])
                 forward.process.send(signal: Self.interrupt)
                 _ = try forward.process.errors.line(
                     beginningWith: "waiting up to 60 s",

@@ -40,9 +40,7 @@ extension Integration {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward(target, port: port, in: scenario)
                 try create("next", in: scenario)
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("before")
-                #expect(try client.receive(6) == Array("before".utf8))
+                let client = try scenario.connectToEcho(forward[7000])
                 try scenario.cluster.admin("POST", "/delete?pod=demo")
                 _ = client.receiveToEnd()
                 try expectLine("pod/demo is gone: forwarding to pod/next", of: forward, in: scenario)

@@ -100,9 +100,7 @@ extension Integration {
         func `a network that is gone without a word is noticed`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(60)) { scenario in
                 let forward = try scenario.forward(7000)
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("before")
-                #expect(try client.receive(6) == Array("before".utf8))
+                let client = try scenario.connectToEcho(forward[7000])
                 try scenario.cluster.admin("POST", "/admin/blackhole")
                 try client.send("lost")
                 #expect(client.receiveToEnd().ending == .reset)
@@ -205,9 +203,7 @@ extension Integration {
         @Test func `--no-reconnect ends as kubectl does`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--no-reconnect"])
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("before")
-                #expect(try client.receive(6) == Array("before".utf8))
+                let client = try scenario.connectToEcho(forward[7000])
                 try scenario.cluster.cutTunnels()
                 #expect(client.receiveToEnd().ending == .reset)
                 #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(1))

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// One test's world: a cluster, ffwd, clients, a directory for files, and the time it may take.
 ///
@@ -206,6 +207,14 @@ final class Scenario {
         let url = directory.appendingPathComponent(name)
         try text.write(to: url, atomically: true, encoding: .utf8)
         return url.path
+    }
+
+    /// A client connection of the test's own that an echo has answered already.
+    func connectToEcho(_ port: UInt16) throws -> ClientSocket {
+        let socket = try connect(to: port)
+        try socket.send("before")
+        #expect(try socket.receive(6) == Array("before".utf8))
+        return socket
     }
 
     /// A client connection of the test's own.
