@@ -62,7 +62,7 @@ enum HostileAnswers {
             says("a body that ends early", "before the end", framing("Content-Length: 999") + "{}"),
             says(
                 "a length that cuts the body",
-                "no readable Pod",
+                "no readable pod",
                 framing("Content-Length: 20") + HostileServer.pod
             ),
             HostileRow("a body of one byte a second", .object, .refusal("within 10 s"), seconds: 10) {
@@ -102,11 +102,11 @@ enum HostileAnswers {
             },
             says(
                 "JSON, packed",
-                "no readable Pod",
+                "no readable pod",
                 framing("Content-Encoding: gzip") + "\u{1F}\u{8B}\u{8}\0\0\0"
             ),
             says("JSON, nested without end", "more than", framing("X: y") + nested),
-            says("JSON, nested too deeply", "no readable Pod", framing("X: y") + nested.prefix(4000)),
+            says("JSON, nested too deeply", "no readable pod", framing("X: y") + nested.prefix(4000)),
             HostileRow(
                 "JSON of nothing but numbers",
                 .object,
@@ -115,15 +115,15 @@ enum HostileAnswers {
                 let numbers = String(repeating: "0,", count: Programs.scaled(4 << 20) - 64)
                 try $0.wire.send(HostileServer.ok(#"{"x":[\#(numbers)0]}"#))
             },
-            says("null", "no readable Pod", HostileServer.ok("null")),
-            says("JSON of nothing but commas", "no readable Pod", HostileServer.ok(",,,,,,")),
-            says("a list for a pod", "no readable Pod", HostileServer.ok("[]")),
-            says("numbers for names", "no readable Pod", HostileServer.ok(#"{"metadata":{"name":5}}"#)),
-            says("a pod without a name", "no readable Pod", HostileServer.ok(#"{"metadata":{"name":""}}"#)),
-            says("a path for a name", "no readable Pod", HostileServer.ok(#"{"metadata":{"name":"../x"}}"#)),
+            says("null", "no readable pod", HostileServer.ok("null")),
+            says("JSON of nothing but commas", "no readable pod", HostileServer.ok(",,,,,,")),
+            says("a list for a pod", "no readable pod", HostileServer.ok("[]")),
+            says("numbers for names", "no readable pod", HostileServer.ok(#"{"metadata":{"name":5}}"#)),
+            says("a pod without a name", "no readable pod", HostileServer.ok(#"{"metadata":{"name":""}}"#)),
+            says("a path for a name", "no readable pod", HostileServer.ok(#"{"metadata":{"name":"../x"}}"#)),
             says(
                 "a namespace that is a path",
-                "no readable Pod",
+                "no readable pod",
                 HostileServer.ok(#"{"metadata":{"name":"demo","namespace":"a/b"}}"#)
             ),
             says(

@@ -57,13 +57,12 @@ extension Integration {
                 }
                 forward.process.send(signal: SIGSTOP)
                 stalled.process.send(signal: SIGUSR1)
-                // Longer than others wait for somebody who does not read: time itself is what passes here.
-                sleep(7)
+                // Longer than others wait for somebody who does not read.
+                #expect(!bystander.hears(within: 7_000))
                 forward.process.send(signal: SIGCONT)
                 #expect(try stalled.report().counts == ["complete": 1])
                 #expect(try others.report().counts == ["complete": 16])
                 #expect(forward.process.errors.text.isEmpty, "\(forward.process.errors.text)")
-                withExtendedLifetime(bystander) {}
             }
         }
 

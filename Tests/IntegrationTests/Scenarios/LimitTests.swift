@@ -175,7 +175,7 @@ extension Integration {
                 let text = forward.process.errors.text
                 #expect(text.contains("summary: 1 connection accepted, 0 open, 0 failed"), "\(text)")
                 #expect(
-                    text.contains("summary: pod/demo: 1 connections, 11 bytes to it, 11 from it"),
+                    text.contains("summary: pod/demo: 1 connection, 11 bytes to it, 11 from it"),
                     "\(text)"
                 )
             }
