@@ -102,9 +102,7 @@ extension Integration {
                 }
                 try scenario.cluster.admin("POST", "/answer?status=normal")
                 let forward = try Forward(process, remotePorts: [7000], until: scenario.deadline)
-                let client = try scenario.connect(to: forward[7000])
-                try client.send("hello")
-                #expect(try client.receive(5) == Array("hello".utf8))
+                _ = try scenario.connectToEcho(forward[7000])
                 // Not by what was left of the ways when the server was busy.
                 let opened = try process.errors.line(containing: "tunnel opened", until: scenario.deadline)
                 #expect(opened.contains("way=websocket"), "\(opened)")
