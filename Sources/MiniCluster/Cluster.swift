@@ -143,7 +143,10 @@ package final class Cluster {
     /// Ends a pod's process and forgets the pod.
     ///
     /// - Parameter grace: for how long the pod serves on meanwhile, as being deleted and not ready.
-    func delete(_ pod: Pod, grace: TimeSpan) {
+    /// Deletes a pod, whose end comes after its grace.
+    ///
+    /// - Parameter isServing: whether it serves on until then.
+    func delete(_ pod: Pod, grace: TimeSpan, isServing: Bool = true) {
         graces.removeValue(forKey: ObjectIdentifier(pod))?.close()
         guard grace > .zero else {
             end(pod)
@@ -152,6 +155,7 @@ package final class Cluster {
         pod.beginDeletion()
         pod.setReady(false)
         store.update(pod)
+        if !isServing { stop(pod) }
         let timer = LoopTimer(loop: loop) { [unowned self] in
             graces[ObjectIdentifier(pod)]?.close()
             graces[ObjectIdentifier(pod)] = nil
@@ -163,6 +167,10 @@ package final class Cluster {
 
     private func end(_ pod: Pod) {
         store.remove(pod)
+        stop(pod)
+    }
+
+    private func stop(_ pod: Pod) {
         if let host = options.podHost { host.stop(pod.address) } else { starter?.kill(pod) }
     }
 

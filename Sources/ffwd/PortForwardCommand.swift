@@ -90,13 +90,17 @@ struct PortForwardCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: "How long clients wait while there is no tunnel (like 5s or 2m)."
+        help: ArgumentHelp(
+            "How long clients wait while there is no tunnel (like 5s or 2m).",
+            discussion: "More than 4096 wait in the kernel's queue first."
+        )
     )
     var hold = "30s"
 
     @Flag(
         name: .customLong("no-reconnect"),
-        help: "End when the connection to the pod is lost, or the pod has gone, as kubectl does."
+        help:
+            "End when the connection to the pod, the last of several tunnels, is lost, or the pod has gone, as kubectl does."
     )
     var endsWhenLost = false
 

@@ -22,8 +22,8 @@ struct ServeCommand: ParsableCommand {
 
             Admin: GET /stats; POST /cut?how=rst|fin&tunnel=all|one, /goaway, /drop-pings?on=1, /stall?on=1, \
             /answer?status=normal|401|500|garbage|hang, /frames?bytes=N, /create?pod=NAME&labels=app=web, \
-            /delete?pod=NAME&grace=MILLISECONDS, /ready?pod=NAME&on=0, /phase?pod=NAME&phase=Running, /rotate?seconds=N (new tokens; the \
-            old ones get 401, the new ones after N seconds).
+            /delete?pod=NAME&grace=MILLISECONDS&serving=0, /ready?pod=NAME&on=0, /phase?pod=NAME&phase=Running, \
+            /rotate?seconds=N (new tokens; the old ones get 401, the new ones after N seconds).
             """
     )
 

@@ -51,7 +51,7 @@ package struct AcceptGate: Equatable {
         connectionsMax: Int?
     ) {
         // Where there are very few, half of them are for clients all the same, but not those that are needed at once.
-        let needed = openDescriptors + DescriptorLedger.leftToOthers
+        let needed = Self.descriptorsMin(beside: openDescriptors, perConnection: 0)
         let kept = min(openDescriptors + tunnelsMax + Self.reserve, max(needed, descriptorsMax / 2))
         let possible = (descriptorsMax - kept) / perConnection
         guard possible > 0 else { return nil }

@@ -75,7 +75,7 @@ final class ChannelSet {
     }
 
     /// When one more may be opened: now, or when one that is on its way ceases to count.
-    var nextRoom: Instant {
+    func nextRoom() -> Instant {
         while let end = openingEnds.first, end.instant <= loop.now || !opening.contains(end.number) {
             opening.remove(end.number)
             _ = openingEnds.pop()
@@ -84,7 +84,7 @@ final class ChannelSet {
         return openingEnds.first?.instant ?? loop.now
     }
 
-    var hasRoom: Bool { nextRoom <= loop.now }
+    var hasRoom: Bool { nextRoom() <= loop.now }
 
     /// Opens a WebSocket for a client.
     func open(_ local: LocalConnection) {

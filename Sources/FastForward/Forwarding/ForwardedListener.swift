@@ -19,7 +19,7 @@ final class ForwardedListener {
 
     private let loop: EventLoop
     private let mayAccept: () -> Bool
-    private let overflowed: (_ queueLengthMax: Int) -> Void
+    private let overflowed: (_ localPort: UInt16, _ queueLengthMax: Int) -> Void
     private var gauge = QueueGauge()
     /// The turn in which a queue was looked at last.
     private var lookedTurn: UInt32 = 0
@@ -46,7 +46,7 @@ final class ForwardedListener {
         holdsEnds: Bool,
         mayAccept: @escaping () -> Bool,
         accepted: @escaping (LocalConnection) -> Void,
-        overflowed: @escaping (_ queueLengthMax: Int) -> Void,
+        overflowed: @escaping (_ localPort: UInt16, _ queueLengthMax: Int) -> Void,
         closed: @escaping (LocalConnection) -> Void
     ) {
         self.loop = loop
@@ -113,7 +113,7 @@ final class ForwardedListener {
 
     private func look(at listener: Listener) {
         guard let queue = listener.queue, gauge.look(length: queue.length, most: queue.most) else { return }
-        overflowed(queue.most)
+        overflowed(local, queue.most)
     }
 
     /// Looks at the queues, and for room, now and then while nobody is accepted: there may be no event then.

@@ -216,6 +216,7 @@ package final class Forwarder {
         case .connectionFailed(let local, let remote, let failure):
             failures[failure.kind, default: 0] += 1
             handler(.connectionFailed(localPort: local, remotePort: remote, failure))
+        case .roomToWait: if !isDraining { acceptCrowded() }
         case .moved(let old, let new, let loss): handler(.podChanged(from: old, to: new, loss))
         case .bereft(let name, let loss):
             guard !request.reconnects else {
@@ -310,7 +311,7 @@ package final class Forwarder {
             holdsEnds: holdsEnds,
             mayAccept: { [weak self] in self?.mayAccept() ?? false },
             accepted: { [weak self] in self?.accepted($0) },
-            overflowed: { [weak self] in self?.handler(.queueFull(localPort: port.local, most: $0)) },
+            overflowed: { [weak self] in self?.handler(.queueFull(localPort: $0, most: $1)) },
             closed: { [weak self] in self?.closed($0) }
         )
         var errors: [(address: SocketAddress, error: LoopError)] = []
@@ -356,6 +357,7 @@ package final class Forwarder {
     }
 
     private func mayAccept() -> Bool {
+        guard pods?.hasRoomToWait ?? true else { return false }
         let hasDescriptor = loop.descriptors.hasRoomForClient(beside: connectionCount)
         switch gate?.verdict(beside: connectionCount, hasDescriptor: hasDescriptor) {
         case .accept, nil:
@@ -406,6 +408,10 @@ package final class Forwarder {
             return
         }
         if gate?.left(connectionCount) ?? false { handler(.acceptingResumed) }
+        acceptCrowded()
+    }
+
+    private func acceptCrowded() {
         // In turns: one port's clients do not wait until those of another are all gone.
         if listeners.count > 1 { listeners.append(listeners.removeFirst()) }
         for listener in listeners { listener.acceptCrowded() }

@@ -28,6 +28,8 @@ final class PodSet {
         /// A tunnel is gone, or, unless `wasOpen`, could not be made; `isLast`: no pod has one now.
         case lost(UpstreamError, wasOpen: Bool, isLast: Bool)
         case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
+        /// There is room again for clients that wait.
+        case roomToWait
         /// New connections go to another pod.
         case moved(from: String, to: String, PodLoss)
         /// The pod is lost, and there is no other yet; told again when it is lost for another reason.
@@ -338,6 +340,9 @@ final class PodSet {
 
     // MARK: Connections
 
+    /// Whether a client that finds no tunnel may wait for one.
+    var hasRoomToWait: Bool { members.contains { !$0.isLeft && !$0.tunnels.isFull } }
+
     /// Gives a connection to a pod.
     func place(_ local: LocalConnection) {
         guard let port = local.port, let member = chosen(for: port) else {
@@ -346,11 +351,14 @@ final class PodSet {
         }
         local.remotePort = member.remotePort(for: port)
         local.podNumber = member.number
-        if local.replay == nil, surroundings.balance != nil, members.count > 1, replays.hasRoom {
-            local.replay = Replay(replays)
-        }
+        if local.replay == nil, mayReplay, replays.hasRoom { local.replay = Replay(replays) }
         member.connectionCount += 1
         member.tunnels.place(local)
+    }
+
+    /// Whether another pod may take what one has refused: one of the others, or the one that comes after it.
+    private var mayReplay: Bool {
+        surroundings.reconnects || surroundings.balance != nil && members.count > 1
     }
 
     /// Takes note that a connection is over.
@@ -369,7 +377,9 @@ final class PodSet {
         }
         if candidates.isEmpty { candidates = members.filter { !$0.isLeft && $0.isServing } }
         if candidates.isEmpty { candidates = members.filter { !$0.isLeft } }
-        // A pod whose tunnels are on their way or lost keeps nobody waiting while others can be had.
+        // Neither a pod with as many who wait as may, nor one whose tunnels are on their way or lost, keeps anybody
+        // waiting while others can be had.
+        if candidates.contains(where: { !$0.tunnels.isFull }) { candidates.removeAll { $0.tunnels.isFull } }
         if candidates.contains(where: \.hasTunnel) { candidates.removeAll { !$0.hasTunnel } }
         guard !candidates.isEmpty else { return nil }
         switch balance {
@@ -396,6 +406,7 @@ final class PodSet {
         case .connectionFailed(let local, let remote, let failure):
             if failure.isRefusedDial { member.refusedPorts.refused(remote, at: surroundings.loop.now) }
             handler(.connectionFailed(local: local, remote: remote, failure))
+        case .roomToWait: handler(.roomToWait)
         case .connectionLeft(let local):
             uncount(local)
             place(local)
@@ -411,16 +422,18 @@ final class PodSet {
         }
     }
 
-    /// Gives a connection that a pod refused to another one, where there are others.
+    /// Gives a connection that a pod refused to another one, where there are others or will be.
     private func tryElsewhere(
         _ local: LocalConnection,
         _ failure: ConnectionFailure,
         refusedBy member: Member
     ) {
-        // One that has been left meanwhile says nothing of those that are there.
-        if !member.isLeft { local.refusalCount += 1 }
-        let count = members.count { !$0.isLeft && $0.isServing }
-        guard surroundings.balance != nil, local.refusalCount < count else {
+        let isLost = member.isLeft || bereftBy != nil
+        if isLost, !member.isLeft { member.tunnels.suspend(local.remotePort) }
+        // One that is lost says nothing of those that are there, or will be.
+        if !isLost { local.refusalCount += 1 }
+        let count = surroundings.balance == nil ? 1 : members.count { !$0.isLeft && $0.isServing }
+        guard isLost && surroundings.reconnects || local.refusalCount < count else {
             if let port = local.port {
                 handler(.connectionFailed(local: port.local, remote: local.remotePort, failure))
             }

@@ -7,7 +7,8 @@ package final class TunnelSet: Tunnel.Owner {
     /// How many there may be with those that only end what they carry.
     private var tunnelsWithRetiringMax: Int { limits.tunnels.most + Self.retiringMax }
     private static let retiringMax = 24
-    /// How many accepted clients may wait for a tunnel.
+    /// How many clients may wait for a tunnel before no more are accepted; one that comes back from a tunnel waits all
+    /// the same.
     package static let waitingMax = 4096
     /// How many may wait for a better tunnel than there is: the rest of the room is for when there is none.
     private static let choosyMax = waitingMax / 4
@@ -25,6 +26,8 @@ package final class TunnelSet: Tunnel.Owner {
         case connectionLeft(LocalConnection)
         /// The pod refused a connection, which may be tried at another one.
         case connectionRefused(LocalConnection, ConnectionFailure)
+        /// There is room again for clients that wait.
+        case roomToWait
         /// Nothing is left of it after ``TunnelSet/retire()``.
         case retired
     }
@@ -57,12 +60,16 @@ package final class TunnelSet: Tunnel.Owner {
     private var candidates: [TunnelChoice.Candidate] = []
     /// Who waits, the longest first.
     private var waiting: [LocalConnection] = []
+    /// Whether as many wait as may: further clients are left in the kernel's queue.
+    private(set) var isFull = false
     private var lastLookAtWaiting = Instant(nanoseconds: 0)
     private var reconnect = ReconnectPolicy()
     private var timer: LoopTimer?
     private var isClosed = false
     /// Whether the pod is gone, so that clients wait for another one.
     private var isSuspended = false
+    /// Ports that the pod refuses while it ends, so that their clients wait for another one.
+    private var suspendedPorts: Set<UInt16> = []
     /// Whether the pod is being left.
     private var isRetiring = false
     /// Of the tunnels that are gone.
@@ -132,7 +139,7 @@ package final class TunnelSet: Tunnel.Owner {
             handler(.connectionLeft(local))
             return
         }
-        guard !isSuspended else {
+        guard !isSuspended, suspendedPorts.isEmpty || !suspendedPorts.contains(local.remotePort) else {
             wait(local)
             return
         }
@@ -186,11 +193,6 @@ package final class TunnelSet: Tunnel.Owner {
     }
 
     private func wait(_ local: LocalConnection) {
-        if waiting.count >= Self.waitingMax { dropForsaken() }
-        guard waiting.count < Self.waitingMax else {
-            giveUp(local)
-            return
-        }
         enqueue(local)
         scheduleTimer()
     }
@@ -200,6 +202,13 @@ package final class TunnelSet: Tunnel.Owner {
         var index = waiting.endIndex
         while index > 0, waiting[index - 1].wait.since > local.wait.since { index -= 1 }
         waiting.insert(local, at: index)
+        if waiting.count >= Self.waitingMax { isFull = true }
+    }
+
+    private func reportRoom() {
+        guard isFull, waiting.count < Self.waitingMax else { return }
+        isFull = false
+        handler(.roomToWait)
     }
 
     /// Closes those who wait for nothing any more, as they are gone; not more often than every ``waitingLook``.
@@ -262,11 +271,12 @@ package final class TunnelSet: Tunnel.Owner {
             while areChannelsUp, !isSuspended, !waiting.isEmpty, channels.hasRoom {
                 placeAgain(waiting.removeFirst())
             }
-            return
+        } else {
+            var placed: [LocalConnection] = []
+            swap(&placed, &waiting)
+            for local in placed { placeAgain(local) }
         }
-        var placed: [LocalConnection] = []
-        swap(&placed, &waiting)
-        for local in placed { placeAgain(local) }
+        reportRoom()
     }
 
     // MARK: The tunnels' calls
@@ -431,10 +441,14 @@ package final class TunnelSet: Tunnel.Owner {
     /// Lets clients wait from now on, until the pod is left or there again.
     func suspend() { isSuspended = true }
 
-    /// Goes on after ``suspend()``.
+    /// Lets clients of one port wait from now on, as the pod refuses it and is about to be left.
+    func suspend(_ port: UInt16) { suspendedPorts.insert(port) }
+
+    /// Goes on after ``suspend()`` and ``suspend(_:)``.
     func resume() {
-        guard isSuspended else { return }
+        guard isSuspended || !suspendedPorts.isEmpty else { return }
         isSuspended = false
+        suspendedPorts = []
         placeWaiting()
         scheduleTimer()
     }
@@ -472,7 +486,7 @@ package final class TunnelSet: Tunnel.Owner {
             consider(oldest.wait.since + hold)
             consider(lastLookAtWaiting + Self.waitingLook)
             if let attempt = reconnect.nextAttempt, attempt > loop.now { consider(attempt) }
-            if let channels, areChannelsUp, !isSuspended { consider(channels.nextRoom) }
+            if let channels, areChannelsUp, !isSuspended { consider(channels.nextRoom()) }
         }
         if mayCloseIdle, let idle = longestIdle {
             consider(idle.idleSince + TunnelChoice.idleSpan)
@@ -503,6 +517,7 @@ package final class TunnelSet: Tunnel.Owner {
             waiting.removeFirst()
             if !oldest.isClosing { giveUp(oldest) }
         }
+        reportRoom()
         if !isReachable, !isSuspended, reconnect.mayTry(at: now) {
             // What the kubeconfig says may have changed, which may be why the tunnel was lost.
             if way.isFound { endpoint = renewedEndpoint() ?? endpoint }

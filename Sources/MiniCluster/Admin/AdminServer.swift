@@ -7,7 +7,8 @@ import FastForward
 ///          /answer?status=normal|401|403|429|500|503|garbage|hang
 ///                 &retry-after=TEXT (that field; empty: none)   &times=N (the next N requests; else all)
 ///          /end-watches      /forbid-lists?on=1&of=pods|endpointslices
-///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting&ready=0      /delete?pod=NAME&grace=MILLISECONDS
+///          /create?pod=NAME&labels=app=web,tier=x&life=running|starting&ready=0
+///          /delete?pod=NAME&grace=MILLISECONDS&serving=0 (the pod's ports refuse at once, not only after its grace)
 ///          /ready?pod=NAME&on=0
 ///          /frames?bytes=N (the most payload in a frame; without bytes: no limit)
 ///          /phase?pod=NAME&phase=Pending|Running|Succeeded|Failed
@@ -120,7 +121,7 @@ private final class AdminConnection: TransportOwner {
         case "/delete":
             guard let pod else { return .text(400, "Bad Request", "pod: one that exists\n") }
             let grace = query["grace"].flatMap { UInt64($0) } ?? 0
-            cluster.delete(pod, grace: .milliseconds(grace))
+            cluster.delete(pod, grace: .milliseconds(grace), isServing: query["serving"] != "0")
         case "/ready":
             guard let pod else { return .text(400, "Bad Request", "pod: one that exists\n") }
             pod.setReady(isOn)

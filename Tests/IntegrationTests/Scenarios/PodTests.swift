@@ -211,12 +211,17 @@ extension Integration {
         }
 
         /// The pod is dead before that is known, and it is known before the server says that it refuses.
-        @Test(arguments: ["least", "round-robin", "random"])
-        func `what a pod refuses that is being left another one gets`(how: String) throws {
+        @Test(arguments: ["least", "round-robin", "random", nil])
+        func `what a pod refuses that is being left another one gets`(balance: String?) throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
                 try create("second", in: scenario)
-                let forward = try forward("deploy/demo", ["--balance", how], in: scenario)
-                try expectLine("forwarding to pod/second too", of: forward, in: scenario)
+                let options = balance.map { ["--balance", $0] } ?? []
+                let forward = try forward("deploy/demo", options, in: scenario)
+                if balance == nil {
+                    try scenario.waitForWatches(1)
+                } else {
+                    try expectLine("forwarding to pod/second too", of: forward, in: scenario)
+                }
                 try expectEcho(forward, 4, in: scenario)
                 // Where it stands still, the clients come to its notice right before the pod's end does.
                 forward.process.send(signal: SIGSTOP)
@@ -226,11 +231,27 @@ extension Integration {
                     try client.send("hello \(number)")
                     clients.append(client)
                 }
-                try scenario.cluster.admin("POST", "/delete?pod=second")
+                let lost = balance == nil ? "demo" : "second"
+                try scenario.cluster.admin("POST", "/delete?pod=\(lost)")
                 forward.process.send(signal: SIGCONT)
                 for (index, client) in clients.enumerated() {
                     #expect(try client.receive(8) == Array("hello \(index + 10)".utf8))
                 }
+                #expect(!forward.process.errors.text.contains("an error occurred"))
+            }
+        }
+
+        /// Its grace is not over, but its process is: who comes then waits for the next one.
+        @Test(arguments: [[], ["--balance", "least"]])
+        func `what a pod refuses while it ends waits for the next one`(options: [String]) throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try forward("deploy/demo", options, in: scenario)
+                try scenario.waitForWatches(1)
+                let loss = "/delete?pod=demo&grace=60000&serving=0"
+                try expectPatience(forward, after: loss, in: scenario) {
+                    try create("next", in: scenario)
+                }
+                try expectEcho(forward, 4, in: scenario)
                 #expect(!forward.process.errors.text.contains("an error occurred"))
             }
         }

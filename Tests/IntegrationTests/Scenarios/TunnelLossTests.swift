@@ -44,6 +44,29 @@ extension Integration {
             }
         }
 
+        /// More than wait for a tunnel at a time: the others wait to be accepted.
+        @Test func `a server that is away while thousands of clients come loses none`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
+                let forward = try scenario.forward(7002)
+                let count = 6000
+                try scenario.cluster.killServer()
+                let load = try scenario.load(
+                    "send-and-go",
+                    on: forward[7002],
+                    "--connections",
+                    "\(count)",
+                    "--bytes",
+                    "100"
+                )
+                #expect(load.counts == ["complete": count], "\(load)")
+                try scenario.cluster.startServer { try scenario.start($0) }
+                try scenario.poll(for: "\(count * 100) bytes in the pod") {
+                    try scenario.cluster.admin("GET", "/stats").contains("\"bytesToPods\":\(count * 100),")
+                }
+                #expect(!forward.process.errors.text.contains("an error occurred"))
+            }
+        }
+
         @Test(arguments: ClusterKind.all(.ideal) + ClusterKind.otherWays(.containerd))
         func `it can be lost again and again`(kind: ClusterKind) throws {
             try Scenario.run(kind, within: .seconds(40)) { scenario in
