@@ -16,8 +16,11 @@ type standstill struct {
 }
 
 // clientsThatStop ask for bytes, read a thousand, nothing for a span, and then the rest, which is compared.
+//
+// Their receive buffers do not grow: else the kernel takes megabytes for each, and it is no standstill but a download.
 func clientsThatStop(bytes int, span time.Duration) standstill {
-	return standstill{"stall-reader", 7001, []any{"--bytes", bytes, "--read", 1000, "--hold", span}, "complete"}
+	flags := []any{"--bytes", bytes, "--read", 1000, "--hold", span, "--receive-buffer", 128 * kibibyte}
+	return standstill{"stall-reader", 7001, flags, "complete"}
 }
 
 // podsThatNeverRead are sent bytes until nothing is taken for a span.
@@ -32,7 +35,7 @@ const (
 	// patience is how long they may take: with some forwarders they stop for good.
 	patience = 6 * time.Second
 	// quietMax is how long a forwarder may go on filling buffers until the others really stand.
-	quietMax = 1500 * time.Millisecond
+	quietMax = 5 * time.Second
 	// standSpan is how long the others stand at most.
 	standSpan = patience + quietMax
 	// standingSpan is how long those stand that have nobody beside them.

@@ -31,18 +31,19 @@ type options struct {
 	seed        uint64
 	timeout     time.Duration
 
-	chunk     string
-	oneByte   int
-	halfClose bool
-	rounds    int
-	hold      time.Duration
-	over      time.Duration
-	wait      int
-	read      int64
-	how       string
-	url       string
-	parallel  int
-	untilEOF  bool
+	chunk         string
+	oneByte       int
+	halfClose     bool
+	rounds        int
+	hold          time.Duration
+	over          time.Duration
+	wait          int
+	read          int64
+	how           string
+	url           string
+	parallel      int
+	untilEOF      bool
+	receiveBuffer int
 }
 
 // command is one behaviour of a client.
@@ -101,6 +102,7 @@ func main() {
 	flags.StringVar(&given.chunk, "chunk", "log-uniform", "bytes in one write, or log-uniform up to 256 KiB")
 	flags.IntVar(&given.oneByte, "one-byte", 0, "on how many of the connections each chunk is one byte")
 	flags.BoolVar(&given.halfClose, "half-close", false, "end the sending side behind the last byte")
+	flags.IntVar(&given.receiveBuffer, "receive-buffer", 0, "SO_RCVBUF of each connection; 0: the kernel decides, and lets it grow")
 	flags.IntVar(&given.rounds, "rounds", 100, "round trips on each connection")
 	flags.DurationVar(&given.hold, "hold", time.Second, "how long to hold still, SIGUSR1 ends it")
 	flags.DurationVar(&given.over, "over", 0, "over how long to spread what is sent")
@@ -163,7 +165,7 @@ func (o *options) check(rest int) error {
 		return fmt.Errorf("--chunk: log-uniform or 1 to %d", chunkBytesMax)
 	case o.how != "rst" && o.how != "fin":
 		return fmt.Errorf("--how: rst or fin")
-	case o.connections < 1 || o.bytes < 0 || o.parallel < 1 || o.rounds < 1:
+	case o.connections < 1 || o.bytes < 0 || o.parallel < 1 || o.rounds < 1 || o.receiveBuffer < 0:
 		return fmt.Errorf("numbers have to be positive")
 	}
 	return nil
@@ -223,6 +225,19 @@ func (l *load) open(number int) (*session, error) {
 	target := net.JoinHostPort(strings.Trim(l.address, "[]"), strconv.Itoa(l.port))
 	opened := time.Now()
 	dialer := net.Dialer{Deadline: l.deadline}
+	if l.receiveBuffer > 0 {
+		// Before the handshake, which decides on the largest window.
+		dialer.Control = func(_, _ string, socket syscall.RawConn) error {
+			var failure error
+			err := socket.Control(func(descriptor uintptr) {
+				failure = syscall.SetsockoptInt(int(descriptor), syscall.SOL_SOCKET, syscall.SO_RCVBUF, l.receiveBuffer)
+			})
+			if err != nil {
+				return err
+			}
+			return failure
+		}
+	}
 	connection, err := dialer.Dial("tcp", target)
 	if err != nil {
 		return nil, err
