@@ -137,6 +137,15 @@ static inline int ffwd_has_room(int fd) {
     return poll(&asked, 1, 0) > 0;
 }
 
+// The terminal of a descriptor once more, for writes that do not block, whoever shares the other one; -1: it is none, or
+// belongs to somebody else.
+static inline int ffwd_reopen_terminal(int fd) {
+    if (!isatty(fd)) return -1;
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
 // Not closed on exec: it stands in for a standard descriptor.
 static inline int ffwd_open_null(void) { return open("/dev/null", O_RDWR); }
 

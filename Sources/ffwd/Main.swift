@@ -14,6 +14,7 @@ import Logging
 enum Main {
     static func main() {
         StandardStreams.openMissing()
+        StandardStreams.outliveReaders()
         let arguments = Array(CommandLine.arguments.dropFirst())
         completeIfAsked(arguments)
         // While the arguments are read, which takes as long.

@@ -17,6 +17,7 @@ package final class LineOutput {
     package init(loop: EventLoop, stream: StandardStreams.Stream) {
         self.loop = loop
         self.stream = stream
+        StandardStreams.prepare(stream)
     }
 
     /// Writes `line`, which ends with a line feed, now or later.

@@ -5,6 +5,20 @@ package enum StandardStreams {
     package enum Stream: Int32, Sendable {
         case output = 1
         case error = 2
+
+        /// Where writes do not block though there is less room than they need.
+        ///
+        /// A terminal says that it has room while there is any, and then blocks for the rest; so it is opened again, as others
+        /// hold the descriptor that was given. It is never closed: the process writes to it until its end.
+        fileprivate var unblocking: Int32 { self == .output ? Self.outputTerminal : Self.errorTerminal }
+
+        private static let outputTerminal = Self.output.reopened
+        private static let errorTerminal = Self.error.reopened
+
+        private var reopened: Int32 {
+            let terminal = ffwd_reopen_terminal(rawValue)
+            return terminal >= 0 ? terminal : rawValue
+        }
     }
 
     /// Whether a person may be sitting at the standard input.
@@ -22,6 +36,12 @@ package enum StandardStreams {
             }
         }
     }
+
+    /// Opens what ``writeWhatFits(_:to:)`` needs for a stream, before descriptors are counted.
+    package static func prepare(_ stream: Stream) { _ = stream.unblocking }
+
+    /// Lets the process live on where nobody reads what it writes any more; an ``EventLoop`` does so too.
+    package static func outliveReaders() { ffwd_ignore_sigpipe() }
 
     /// Lets nothing be read from standard input, and nothing that is written to standard error be seen.
     ///
@@ -43,10 +63,11 @@ package enum StandardStreams {
     ///
     /// - Returns: how many bytes are done with.
     package static func writeWhatFits(_ bytes: ArraySlice<UInt8>, to stream: Stream) -> Int {
+        let descriptor = stream.unblocking
         var rest = bytes
-        while !rest.isEmpty, ffwd_has_room(stream.rawValue) == 1 {
+        while !rest.isEmpty, ffwd_has_room(descriptor) == 1 {
             let written = unsafe rest.prefix(pieceBytesMax).withUnsafeBytes {
-                unsafe CUV.write(stream.rawValue, $0.baseAddress, $0.count)
+                unsafe CUV.write(descriptor, $0.baseAddress, $0.count)
             }
             if written > 0 {
                 rest = rest.dropFirst(written)
