@@ -13,9 +13,12 @@ package final class LoopTimer: LoopHandle {
     private var handler: (() -> Void)?
     /// When it will fire; nil: it will not.
     package private(set) var deadline: Instant?
-    /// The deadline, or when it was set where that was later.
+    /// The deadline, or the soonest that it could be met.
     private var due = Instant(nanoseconds: 0)
-    private var isPutOff = false
+    /// Until when what has come is looked at first; nil: this process has not stood still.
+    private var putOffEnd: Instant?
+    /// A pause of this process's that the handler has not heard of yet.
+    private var noticedPause = TimeSpan.zero
     /// For how long this process had stood still when it fired last; 0: it had not.
     package private(set) var ownPause = TimeSpan.zero
 
@@ -28,16 +31,31 @@ package final class LoopTimer: LoopHandle {
 
     /// Fires at `instant`, or as soon as possible if that is past; replaces an earlier schedule.
     package func schedule(at instant: Instant) {
-        guard deadline != instant, let timer = unsafe raw(uv_timer_t.self) else { return }
+        guard deadline != instant else { return }
+        if deadline != nil { noticePause() }
         deadline = instant
-        due = max(instant, loop.now)
-        isPutOff = false
+        start(at: max(instant, putOffEnd ?? loop.now))
+    }
+
+    private func start(at instant: Instant) {
+        guard let timer = unsafe raw(uv_timer_t.self) else { return }
+        due = instant
         unsafe uv_timer_start(timer, Callbacks.timer, (instant - loop.now).millisecondsRoundedUp, 0)
+    }
+
+    /// - Returns: whether it is so late that this process must have stood still.
+    @discardableResult private func noticePause() -> Bool {
+        guard putOffEnd == nil, loop.now > due + Self.latenessMax else { return false }
+        noticedPause = loop.now - due
+        putOffEnd = loop.now + Self.secondLook
+        return true
     }
 
     package func cancel() {
         guard deadline != nil, let timer = unsafe raw(uv_timer_t.self) else { return }
         deadline = nil
+        putOffEnd = nil
+        noticedPause = .zero
         unsafe uv_timer_stop(timer)
     }
 
@@ -48,13 +66,13 @@ package final class LoopTimer: LoopHandle {
     }
 
     func fire() {
-        let lateness = loop.now - due
-        if lateness > Self.latenessMax, !isPutOff, let timer = unsafe raw(uv_timer_t.self) {
-            isPutOff = true
-            unsafe uv_timer_start(timer, Callbacks.timer, Self.secondLook.millisecondsRoundedUp, 0)
+        if noticePause(), let putOffEnd {
+            start(at: putOffEnd)
             return
         }
-        ownPause = isPutOff ? lateness : .zero
+        ownPause = noticedPause
+        noticedPause = .zero
+        putOffEnd = nil
         deadline = nil
         handler?()
     }

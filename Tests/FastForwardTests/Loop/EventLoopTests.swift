@@ -93,6 +93,29 @@ import Testing
         try scene.finish()
     }
 
+    /// What has come may set the timer anew before it fires.
+    @Test func `a timer that is set anew behind a pause of this process still tells of it`() throws {
+        let scene = try LoopScene()
+        do {
+            let (near, far) = try scene.connectedPair()
+            var pauses: [TimeSpan] = []
+            var timer: LoopTimer?
+            timer = LoopTimer(loop: scene.loop) { pauses.append(timer?.ownPause ?? .zero) }
+            near.afterReceive = { _ in timer?.schedule(at: scene.loop.now) }
+            near.startReading()
+            timer?.schedule(at: scene.loop.now + .milliseconds(10))
+            far.send([1])
+            #expect(poll(nil, 0, 1_500) == 0)
+            try scene.run { pauses.count == 1 }
+            #expect(pauses[0] >= .seconds(1))
+            timer?.close()
+            timer = nil
+            near.close()
+            far.close()
+        }
+        try scene.finish()
+    }
+
     @Test func `an address in use is said to be in use`() throws {
         let scene = try LoopScene()
         let first = try Listener(loop: scene.loop, address: .loopback()) { _ in }
