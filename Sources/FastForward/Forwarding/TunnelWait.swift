@@ -15,6 +15,9 @@ struct TunnelWait: Equatable {
         if !isOfOldWait { since = now }
     }
 
+    /// For `span` of its waiting nobody could do anything about it.
+    mutating func prolong(by span: TimeSpan, at now: Instant) { since = min(now, since + span) }
+
     /// It has got a tunnel.
     mutating func placed(at now: Instant) {
         isWaiting = false

@@ -10,6 +10,10 @@ package struct ReconnectPolicy: Equatable {
     /// stream of clients, or a link that flaps, does not become a stream of attempts.
     package static let hastenedSpan = TimeSpan.milliseconds(500)
 
+    /// How often it is tried, at the least, in the time that somebody waits: who is given up while the server is back has been
+    /// kept waiting for nothing.
+    private static let attemptsInPatience: UInt64 = 12
+
     /// What the growth of the pauses ends at.
     private let bound: TimeSpan
     private var failures = 0
@@ -31,17 +35,32 @@ package struct ReconnectPolicy: Equatable {
     ///
     /// One that opens meanwhile does not end the pause: a server that opens every tunnel and breaks it gets no more of them.
     /// Of several that are lost together only the first one counts: all of them before the pause is over.
-    package mutating func lost(after span: TimeSpan, at now: Instant, random: UInt32) {
+    ///
+    /// - Parameter patience: how long somebody waits at most; nil: nobody does.
+    package mutating func lost(
+        after span: TimeSpan,
+        at now: Instant,
+        random: UInt32,
+        patience: TimeSpan? = nil
+    ) {
         if span >= Self.steadySpan { failures = 0 }
         guard mayTry(at: now) else { return }
-        failed(at: now, random: random)
+        failed(at: now, random: random, patience: patience)
     }
 
     /// A tunnel was lost or an attempt failed.
     ///
-    /// - Parameter random: uniform bits; the pause is that share of the current bound.
-    package mutating func failed(at now: Instant, random: UInt32) {
-        let most = min(Self.shortest.nanoseconds << UInt64(min(failures, 20)), bound.nanoseconds)
+    /// - Parameters:
+    ///   - random: uniform bits; the pause is that share of the current bound.
+    ///   - patience: how long somebody waits at most, of which the pause is a small part; nil: nobody does.
+    package mutating func failed(at now: Instant, random: UInt32, patience: TimeSpan? = nil) {
+        var most = min(Self.shortest.nanoseconds << UInt64(min(failures, 20)), bound.nanoseconds)
+        if let patience {
+            most = min(
+                most,
+                max(patience.nanoseconds / Self.attemptsInPatience, Self.hastenedSpan.nanoseconds)
+            )
+        }
         failures += 1
         failedAt = now
         nextAttempt = now + TimeSpan(nanoseconds: UInt64(Double(most) * Double(random) / Double(UInt32.max)))

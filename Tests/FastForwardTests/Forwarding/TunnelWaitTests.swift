@@ -18,6 +18,16 @@ import Testing
         #expect(wait.since == start)
     }
 
+    @Test func `what nobody could do anything about is no waiting`() {
+        var wait = TunnelWait()
+        wait.begin(at: start)
+        wait.prolong(by: .seconds(5), at: start + .seconds(6))
+        #expect(wait.since == start + .seconds(5))
+        // It came in the middle of that.
+        wait.prolong(by: .seconds(5), at: start + .seconds(7))
+        #expect(wait.since == start + .seconds(7))
+    }
+
     @Test func `who comes back from one that has served begins to wait`() {
         var wait = TunnelWait()
         wait.begin(at: start)

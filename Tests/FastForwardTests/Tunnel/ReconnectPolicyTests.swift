@@ -24,6 +24,16 @@ import Testing
         #expect(pause(patient) == .seconds(60))
     }
 
+    /// Else the server may be back for seconds while somebody is given up.
+    @Test(arguments: [(patience: 30, most: 2_500), (patience: 5, most: 500), (patience: 1, most: 500)])
+    func `where somebody waits, pauses are a small part of that time`(patience: UInt64, most: UInt64) {
+        var policy = ReconnectPolicy()
+        for _ in 0..<10 { policy.failed(at: start, random: .max, patience: .seconds(patience)) }
+        #expect(pause(policy) == .milliseconds(most))
+        policy.failed(at: start, random: .max)
+        #expect(pause(policy) == ReconnectPolicy.longest)
+    }
+
     @Test func `a tunnel that lives only for a moment does not end the growth, a steady one does`() {
         var policy = ReconnectPolicy()
         var now = start

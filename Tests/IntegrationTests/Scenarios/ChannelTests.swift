@@ -121,6 +121,26 @@ extension Integration {
             }
         }
 
+        @Test(arguments: [Way.webSocket, .channels])
+        func `while ffwd itself stands still nobody waits`(way: Way) throws {
+            try Scenario.run(ClusterKind.miniCluster(.containerd).by(way), within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--hold", "2s"])
+                let load = try scenario.startLoad("echo", on: forward[7000], "--connections", "300")
+                // Some have been given their own by then, and the others wait for it.
+                try scenario.poll(for: "the first clients") {
+                    try scenario.cluster.liveConnectionCount() > 0
+                }
+                forward.process.send(signal: SIGSTOP)
+                let late = try scenario.connect(to: forward[7000])
+                try late.send("x")
+                #expect(!late.hears(within: 4_000))
+                forward.process.send(signal: SIGCONT)
+                #expect(try late.receive(1) == Array("x".utf8))
+                let report = try load.report()
+                #expect(report.counts == ["complete": 300], "\(report)")
+            }
+        }
+
         @Test(arguments: ["500", "garbage", "401"])
         func `clients wait for a server that answers badly, and do not all ask it`(answer: String) throws {
             let kind = ClusterKind.miniCluster(.containerd).by(.channels)
