@@ -53,6 +53,7 @@ package final class Tunnel: Carrier, TurnWork {
     var isReadOn = false
     /// Whether it has not given a sign of life since another one was found dead.
     private var isDoubted = false
+    private(set) var podActivity = PodActivity()
     var heldUpSince = Instant(nanoseconds: 0)
     /// When those who do not read have kept others waiting for long enough.
     var patienceEnd = Instant(nanoseconds: 0)
@@ -229,6 +230,7 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     private func flushTouched(_ batch: inout ByteBuffer) {
+        if !touched.isEmpty { podActivity.received(at: loop.now) }
         var heir: LocalConnection?
         for local in touched where local.flushBatch(batchBytes: batch.capacityBytes) { heir = local }
         // Only one connection can have more than half of the batch; by now nobody else borrows from it.
@@ -531,7 +533,7 @@ package final class Tunnel: Carrier, TurnWork {
             )
             core.pingsArrived(arrived, at: loop.now)
         }
-        core.expire(at: loop.now)
+        core.expire(at: loop.now, isPodServing: owner?.isPodServing ?? false)
         drainEvents()
         scheduleTurn()
     }

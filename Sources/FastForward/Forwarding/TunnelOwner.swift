@@ -1,6 +1,8 @@
 extension Tunnel {
     /// What the set that a tunnel belongs to has to know.
     protocol Owner: AnyObject {
+        /// Whether the pod serves somebody on any of its tunnels.
+        var isPodServing: Bool { get }
         func tunnelOpened(_ tunnel: Tunnel)
         func tunnelTakesNoMore(_ tunnel: Tunnel)
         func tunnelBecameIdle(_ tunnel: Tunnel)

@@ -281,6 +281,8 @@ package final class TunnelSet: Tunnel.Owner {
 
     // MARK: The tunnels' calls
 
+    var isPodServing: Bool { tunnels.contains { $0.podActivity.isServing(at: loop.now) } }
+
     func tunnelOpened(_ tunnel: Tunnel) {
         pastStatistics.opened += 1
         way.worked()
@@ -318,7 +320,12 @@ package final class TunnelSet: Tunnel.Owner {
     /// Schedules the next attempt: at once where what is lost has served for a while.
     private func pauseBeforeReconnect(after openSpan: TimeSpan) {
         // Without randomness the pause is the longest.
-        reconnect.lost(after: openSpan, at: loop.now, random: (try? keys.next()) ?? .max)
+        reconnect.lost(
+            after: openSpan,
+            at: loop.now,
+            random: (try? keys.next()) ?? .max,
+            patience: waiting.isEmpty ? nil : hold
+        )
         scheduleTimer()
     }
 
@@ -512,6 +519,10 @@ package final class TunnelSet: Tunnel.Owner {
         }
         closeRetired()
         let now = loop.now
+        // What this process has slept through was nobody's waiting.
+        if let pause = timer?.ownPause, pause > .zero {
+            for local in waiting { local.wait.prolong(by: pause, at: now) }
+        }
         dropForsaken()
         while let oldest = waiting.first, oldest.wait.since + hold <= now {
             waiting.removeFirst()

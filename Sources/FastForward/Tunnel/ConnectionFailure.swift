@@ -6,6 +6,8 @@ package enum ConnectionFailure: Equatable, Sendable {
     case reset(status: UInt32)
     /// The server does not get as far as this one: another connection, whose bytes nobody takes, is in its way.
     case stalled
+    /// The server has sent nothing at all since it was asked for this one.
+    case unanswered
     /// The server ends the tunnel and has not looked at this one any more (GOAWAY): nothing of it has reached the pod.
     case unseen
     /// It read nothing for ``Tunnel/culpritPatience`` while so many others on its tunnel waited.
@@ -23,6 +25,9 @@ package enum ConnectionFailure: Equatable, Sendable {
         case .stalled:
             "the server takes nothing for it: bytes of another connection, which the pod does not read, are in the way "
                 + "(try again: new ones go elsewhere; more --tunnels keep connections apart)"
+        case .unanswered:
+            "the server has not answered for \(TunnelCore.blockedMax.text), though its connection is there (it may be "
+                + "stopped, or overloaded)"
         case .unseen: "the server ends the tunnel and did not take the connection any more"
         case .heldUpOthers(let count):
             "the client read nothing for 5 s while \(count) other connection\(count == 1 ? "" : "s") waited behind it, "
@@ -50,6 +55,7 @@ package enum ConnectionFailure: Equatable, Sendable {
         case .reported: "reported by the server"
         case .reset: "reset by the server"
         case .stalled: "stalled in the server"
+        case .unanswered: "not answered"
         case .unseen: "not taken any more"
         case .heldUpOthers: "held up others"
         case .noTunnel: "no tunnel"

@@ -108,13 +108,8 @@ package struct StreamPair: Equatable {
         return (data == .reset ? [] : [.cancelData]) + releaseIfOver()
     }
 
-    /// The server does not even get as far as this connection.
-    package mutating func stalled() -> [Action] { giveUp(.stalled) }
-
-    /// The server has said that it does not look at this connection.
-    package mutating func unseen() -> [Action] { giveUp(.unseen) }
-
-    private mutating func giveUp(_ failure: ConnectionFailure) -> [Action] {
+    /// The server does not get as far as this connection, or has said that it does not look at it.
+    package mutating func giveUp(_ failure: ConnectionFailure) -> [Action] {
         guard local != .gone else { return [] }
         local = .gone
         errorText = []

@@ -261,7 +261,7 @@ package struct TunnelCore: ~Copyable {
             events.push(.goAway)
             // What crossed with it is dropped without a word (spdystream `connection.go`, checkStreamFrame).
             for slot in slots.indices where slots[slot].dataID > lastGood && !slots[slot].isReplied {
-                perform(slots[slot].pair.unseen(), on: slot, now: now)
+                perform(slots[slot].pair.giveUp(.unseen), on: slot, now: now)
             }
         }
     }
@@ -538,7 +538,9 @@ package struct TunnelCore: ~Copyable {
     }
 
     /// Ends the waits that are over; drain ``nextEvent()`` afterwards.
-    package mutating func expire(at now: Instant) {
+    ///
+    /// - Parameter isPodServing: ``PodActivity/isServing(at:)`` of any tunnel to the pod.
+    package mutating func expire(at now: Instant, isPodServing: Bool) {
         while let due = graces.pop(at: now) {
             guard isCurrent(due) else { continue }
             perform(slots[due.slot].pair.graceExpired(), on: due.slot, now: now)
@@ -548,7 +550,7 @@ package struct TunnelCore: ~Copyable {
             release(due.slot)
         }
         if let due = stallCheck, due <= now {
-            failStalled(now)
+            failStalled(now, isPodServing)
             stallCheck = window.isAwaitingPongs ? now + Self.stallLook : nil
         }
     }
@@ -557,8 +559,8 @@ package struct TunnelCore: ~Copyable {
     /// that is over has left, so for ever, also those whose bytes it does not take.
     ///
     /// A worker that is blocked by a live pod that does not read may go on: there ``blockedMax`` is waited, and one that
-    /// it has begun waits as long as it is alone there.
-    private mutating func failStalled(_ now: Instant) {
+    /// it has begun waits as long as it is alone there, or the pod serves nobody.
+    private mutating func failStalled(_ now: Instant, _ isPodServing: Bool) {
         let isSilent = (0..<WorkerWindow.workerCount).map {
             window.isSilent($0, for: Self.answerMax, at: now)
         }
@@ -567,7 +569,7 @@ package struct TunnelCore: ~Copyable {
         for slot in slots.indices where isKeptWaiting(slot) { waitingCounts[worker(of: slot)] += 1 }
         for slot in slots.indices where slots[slot].dataID != 0 {
             let worker = self.worker(of: slot)
-            let isForEver = isSilent[worker] && window.isSuspect(worker)
+            let isForEver = isSilent[worker] && window.isSuspect(worker) && window.isOvertaken(worker)
             let isSilentLong = isForEver || window.isSilent(worker, for: Self.blockedMax, at: now)
             // One that has just come to a worker that was silent before has not waited yet.
             let patience = isForEver ? Self.answerMax : Self.blockedMax
@@ -575,9 +577,13 @@ package struct TunnelCore: ~Copyable {
             guard isSilentLong || window.isSilent, slots[slot].openedAt + patience <= now else { continue }
             if !slots[slot].isReplied {
                 hasFailedStalled = true
-                perform(slots[slot].pair.stalled(), on: slot, now: now)
-            } else if isSilentLong, isKeptWaiting(slot), isForEver || waitingCounts[worker] > 1 {
-                perform(slots[slot].pair.stalled(), on: slot, now: now)
+                let isAnswering =
+                    window.isOvertaken(worker) || window.hasReceived(since: slots[slot].openedAt)
+                perform(slots[slot].pair.giveUp(isAnswering ? .stalled : .unanswered), on: slot, now: now)
+            } else if isSilentLong, isKeptWaiting(slot),
+                isForEver || isPodServing && waitingCounts[worker] > 1
+            {
+                perform(slots[slot].pair.giveUp(.stalled), on: slot, now: now)
             }
         }
     }

@@ -167,8 +167,14 @@ package struct WorkerWindow: Equatable {
         return max(since, receivedAt) + span <= now || since + max(span, Self.busyMax) <= now
     }
 
+    /// Whether another worker has answered what this one has not: the server does not stand still as a whole.
+    package func isOvertaken(_ worker: Int) -> Bool { workers[worker].pings.first?.overdueSince != nil }
+
     /// Records that something has come from the server.
     package mutating func received(at now: Instant) { receivedAt = now }
+
+    /// Whether anything has come from the server since then.
+    package func hasReceived(since begin: Instant) -> Bool { receivedAt > begin }
 
     /// Records that the first `count` PINGs of ours have come to the server.
     ///

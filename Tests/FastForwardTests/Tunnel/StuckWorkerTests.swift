@@ -87,7 +87,7 @@ import Testing
         #expect(bench.isStalled)
         #expect(bench.connections[1].ends == [])
         bench.advance(by: .seconds(1))
-        #expect(bench.connections[1].ends.first == .fail(slot: bench.connections[1].slot, .stalled))
+        #expect(bench.connections[1].ends.first == .fail(slot: bench.connections[1].slot, .unanswered))
     }
 
     @Test func `answers that wait behind downloads are not the server's silence`() throws {
@@ -118,7 +118,7 @@ import Testing
         bench.advance(by: .seconds(29))
         #expect(bench.connections[0].ends == [])
         bench.advance(by: .seconds(1))
-        #expect(bench.connections[0].ends.first == .fail(slot: bench.connections[0].slot, .stalled))
+        #expect(bench.connections[0].ends.first == .fail(slot: bench.connections[0].slot, .unanswered))
         #expect(bench.isStalled)
         try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(7), server.ping(9))
         #expect(!bench.isStalled)
@@ -229,6 +229,41 @@ import Testing
             #expect(bench.connections[number].ends.first == failure)
         }
         for number in 1..<5 { #expect(bench.connections[number].ends == [], "connection \(number)") }
+    }
+
+    @Test func `a pod that stands still as a whole harms none that the server has begun`() throws {
+        for _ in 0..<6 { bench.open(port: 80) }
+        try receive(server.reply(3), server.reply(23))
+        for _ in 0..<12 { bench.send(0, [1]) }
+        bench.send(5, [2])
+        bench.endTurn()
+        #expect(takePings() == [1, 3, 5, 7, 9])
+        try receive(server.ping(1), server.ping(3), server.ping(5), server.ping(9))
+        bench.isPodServing = false
+        bench.advance(by: .seconds(600))
+        #expect(bench.connections[0].ends == [] && bench.connections[5].ends == [])
+        bench.isPodServing = true
+        bench.advance(by: .seconds(1))
+        #expect(bench.connections[5].ends.first == .fail(slot: bench.connections[5].slot, .stalled))
+    }
+
+    /// Also where a connection that is over may have left something in a worker's way.
+    @Test func `a server that stands still as a whole harms none that it has begun`() throws {
+        for _ in 0..<6 { bench.open(port: 80) }
+        try receive(server.reply(3), server.reply(23))
+        bench.send(0, [1])
+        bench.send(5, [2])
+        bench.endTurn()
+        try receive(server.data(3, [], isFinal: true), server.data(1, Array("refused".utf8)))
+        try receive(server.data(1, [], isFinal: true))
+        bench.endTurn()
+        bench.isPodServing = false
+        bench.open(port: 80)
+        bench.advance(by: .seconds(29))
+        #expect(bench.connections[6].ends == [])
+        bench.advance(by: .seconds(600))
+        #expect(bench.connections[6].ends.first == .fail(slot: bench.connections[6].slot, .unanswered))
+        #expect(bench.connections[5].ends == [])
     }
 
     @Test func `a pod that does not read may take its time where nobody waits for it`() throws {

@@ -27,6 +27,7 @@ final class TunnelBench {
     private(set) var now = Instant(milliseconds: 1000)
     /// Whether what is sent stays on its way to the server.
     var isUplinkStuck = false
+    var isPodServing = true
 
     /// Whether payload is asked for by itself first, as the driver does.
     var asksForPayload = true
@@ -184,7 +185,7 @@ final class TunnelBench {
 
     func advance(to instant: Instant) {
         now = max(now, instant)
-        core.expire(at: now)
+        core.expire(at: now, isPodServing: isPodServing)
         drain()
         endTurn()
     }

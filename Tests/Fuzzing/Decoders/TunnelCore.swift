@@ -133,7 +133,7 @@ private final class TunnelRun {
 
     private func advance(by span: TimeSpan) {
         now = now + span
-        core.expire(at: now)
+        core.expire(at: now, isPodServing: true)
         drain()
     }
 

@@ -83,6 +83,30 @@ extension Integration {
                 #expect(report.counts == ["blocked": 2], "\(report)")
             }
         }
+
+        /// For longer than others wait where a single pod does not read: nobody else would be served any better.
+        @Test func `a server that stands still as a whole costs nobody his connection`() throws {
+            try Scenario.run(.goPeer(.containerd), within: .seconds(90)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--tunnels", "1"])
+                let clients = try (0..<12).map { _ in try scenario.connectToEcho(forward[7000]) }
+                try scenario.cluster.pauseServer()
+                for client in clients { try client.send(Array(repeating: 7, count: 1000)) }
+                let late = try scenario.connect(to: forward[7000])
+                try late.send("late")
+                // It has not begun, and may as well try somewhere else.
+                let (bytes, ending) = late.receiveToEnd()
+                #expect(bytes.isEmpty && ending == .reset)
+                _ = try forward.process.errors.line(
+                    containing: "the server has not answered for 30 s",
+                    until: scenario.deadline
+                )
+                #expect(!clients[0].hears(within: 3_000))
+                try scenario.cluster.resumeServer()
+                for client in clients {
+                    #expect(try client.receive(1000) == Array(repeating: 7, count: 1000))
+                }
+            }
+        }
     }
 }
 

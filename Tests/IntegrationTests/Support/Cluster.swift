@@ -135,6 +135,12 @@ final class Cluster {
         _ = try server.waitForExit(until: deadline)
     }
 
+    /// Has the server stand still.
+    func pauseServer() { server.send(signal: SIGSTOP) }
+
+    /// Goes on after ``pauseServer()``.
+    func resumeServer() { server.send(signal: SIGCONT) }
+
     /// Starts our own server again on its port: with other certificates and tokens, and a new kubeconfig for them.
     func startServer(_ start: ([String]) throws -> Subprocess) throws {
         let port = url.split(separator: ":").last.map(String.init) ?? ""
