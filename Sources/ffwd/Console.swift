@@ -41,7 +41,7 @@ final class Console {
         case .accepted where isQuiet:
             break
         case .accepted(let localPort):
-            guard accepted.line(ofKind: localPort) == .count else {
+            guard accepted.line(ofKind: localPort, at: loop.now) == .count else {
                 output(Self.acceptedText(localPort))
                 return
             }
@@ -55,6 +55,10 @@ final class Console {
                 "more clients at once than a port's queue holds",
                 "more clients came to port \(localPort) at once than its queue of \(most) holds: some have to wait a second "
                     + "or more (a larger net.core.somaxconn helps, set before ffwd starts)"
+            )
+        case .queueDropped(let count):
+            error(
+                "\(count.counting("client")) had connected and waited to be accepted: reset, as there was no room"
             )
         case .connectionFailed(let localPort, let remotePort, let failure):
             let kind = "an error occurred forwarding \(localPort) -> \(remotePort): \(failure.kind)"
@@ -117,7 +121,7 @@ final class Console {
 
     /// A line on stderr, or a count of its kind.
     private func budgeted(_ kind: String, _ line: @autoclosure () -> String) {
-        guard failures.line(ofKind: kind) == .count else {
+        guard failures.line(ofKind: kind, at: loop.now) == .count else {
             error(line())
             return
         }

@@ -95,6 +95,7 @@ final class ForwardSession {
             dropStartMemory()
         case .drained: if let endAfterDrain { stop(endAfterDrain) }
         case .listening, .listenFailed, .accepted, .acceptingPaused, .acceptingResumed, .queueFull,
+            .queueDropped,
             .connectionFailed, .tunnelLost, .tunnelNotOpened, .tunnelRestored, .podChanged, .podMissing,
             .podJoined, .podLeft, .fact:
             break

@@ -62,6 +62,12 @@ final class ForwardedListener {
         self.closed = closed
     }
 
+    /// How many clients have connected and are not accepted yet.
+    var queuedCount: Int {
+        // Of those that are crowded libuv has taken one already.
+        listeners.reduce(crowded.count) { $0 + ($1.queue?.length ?? 0) }
+    }
+
     /// Where it listens.
     var addresses: [SocketAddress] { listeners.map { $0.address } }
 

@@ -77,6 +77,8 @@ package final class Forwarder {
     private var gate: AcceptGate?
     private var networkWatch: NetworkWatch?
     private var isDraining = false
+    /// Nil: nobody is accepted any more, or everybody.
+    private var drainTimer: LoopTimer?
     private var acceptedCount = 0
     private var failures: [String: Int] = [:]
     private var isReady = false
@@ -404,7 +406,7 @@ package final class Forwarder {
         if request.detail >= .connections { tellEnd(of: local) }
         guard !isClosed else { return }
         if isDraining {
-            if connectionCount == 0 { handler(.drained) }
+            if connectionCount == 0, drainTimer == nil { handler(.drained) }
             return
         }
         if gate?.left(connectionCount) ?? false { handler(.acceptingResumed) }
@@ -438,11 +440,40 @@ package final class Forwarder {
 
     // MARK: Ending
 
-    /// Accepts nobody any more; ``ForwarderEvent/drained`` follows when the last client is gone.
+    /// Accepts those who stand in the kernel's queues, as far as there is room, and then nobody any more;
+    /// ``ForwarderEvent/drained`` follows when the last client is gone.
     package func drain() {
         guard !isClosed, !isDraining else { return }
         isDraining = true
+        acceptQueued(upTo: acceptedCount + queuedCount, after: nil)
+    }
+
+    private var queuedCount: Int { listeners.reduce(0) { $0 + $1.queuedCount } }
+
+    /// - Parameters:
+    ///   - most: how many will have been accepted then: who comes later is not.
+    ///   - before: how many had been; nil: the sockets have not been looked at yet.
+    private func acceptQueued(upTo most: Int, after before: Int?) {
+        let now = acceptedCount
+        guard queuedCount > 0, now < most, now != before, mayAccept() else {
+            acceptNobody()
+            return
+        }
+        // libuv tells of them when it looks at the sockets next.
+        drainTimer?.close()
+        drainTimer = LoopTimer(loop: loop) { [weak self] in self?.acceptQueued(upTo: most, after: now) }
+        drainTimer?.schedule(at: loop.now + .milliseconds(1))
+    }
+
+    private func acceptNobody() {
+        drainTimer?.close()
+        drainTimer = nil
+        let count = queuedCount
         for listener in listeners { listener.close() }
+        if count > 0 {
+            failures["not accepted", default: 0] += count
+            handler(.queueDropped(count))
+        }
         if connectionCount == 0 { handler(.drained) }
     }
 
@@ -460,6 +491,8 @@ package final class Forwarder {
         search = nil
         networkWatch?.close()
         networkWatch = nil
+        drainTimer?.close()
+        drainTimer = nil
         for listener in listeners { listener.close() }
         pods?.close()
         departures.close()

@@ -22,6 +22,8 @@ package enum ForwarderEvent {
     case acceptingResumed
     /// More clients came at once than the kernel's queue of this port holds: some have to ask again.
     case queueFull(localPort: UInt16, most: Int)
+    /// So many clients had connected, and were not accepted when that ended.
+    case queueDropped(Int)
     /// The pod is lost; new connections go to another one.
     case podChanged(from: String, to: String, PodLoss)
     /// The pod is lost, and there is no other: clients wait for one.

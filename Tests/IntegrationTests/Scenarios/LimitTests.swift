@@ -75,20 +75,26 @@ extension Integration {
         }
 
         /// A pipe that stays full: whoever started it has ceased to read, or its terminal is stopped.
-        @Test func `output that nobody reads stops neither connections nor signals`() throws {
+        ///
+        /// A terminal says that it has room while there is any, and blocks for what does not fit.
+        @Test(arguments: [false, true])
+        func `output that nobody reads stops neither connections nor signals`(onTerminal: Bool) throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
                 let drawn = try scenario.stub { _ in }
                 let port = drawn.port
                 drawn.close()
                 let script = #"mkfifo "$0" && exec 3<>"$0" && exec "$@" >"$0" 2>&1"#
                 let pipe = scenario.directory.appendingPathComponent("pipe").path
-                let process = try scenario.start(
-                    ["/bin/sh", "-c", script, pipe, Programs.ffwd]
-                        + [
-                            "--kubeconfig", try scenario.cluster.kubeconfig, "-v", "6", "pod/demo",
-                            "\(port):7000",
-                        ]
-                )
+                var command = [
+                    Programs.ffwd, "--kubeconfig", try scenario.cluster.kubeconfig, "-v", "6", "pod/demo",
+                    "\(port):7000",
+                ]
+                if onTerminal {
+                    // script(1) copies its terminal to the pipe, and ceases to when that is full.
+                    let words = command.map { "'\($0)'" }.joined(separator: " ")
+                    command = [try Programs.installed("script"), "-qec", "exec \(words)", "/dev/null"]
+                }
+                let process = try scenario.start(["/bin/sh", "-c", script, pipe] + command)
                 try scenario.poll(for: "the port") {
                     let client = try? scenario.connect(to: port)
                     defer { client?.close() }
@@ -97,6 +103,8 @@ extension Integration {
                 // Each has two lines of some hundred bytes; the pipe holds 64 KiB.
                 let load = try scenario.load("sequential", on: port, "--connections", "1500")
                 #expect(load.counts == ["complete": 1500], "\(load)")
+                // A signal would end script(1).
+                guard !onTerminal else { return }
                 process.send(signal: 2)
                 #expect(try process.waitForExit(until: scenario.deadline) == .status(0))
             }
@@ -178,6 +186,45 @@ extension Integration {
                     text.contains("summary: pod/demo: 1 connection, 11 bytes to it, 11 from it"),
                     "\(text)"
                 )
+            }
+        }
+
+        /// They came before the signal, so they are served.
+        @Test func `with --drain who stands in the kernel's queue is accepted first`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--drain", "20s"])
+                let live = try scenario.connectToEcho(forward[7000])
+                forward.process.send(signal: SIGSTOP)
+                let clients = try (0..<300).map { _ in try scenario.connect(to: forward[7000]) }
+                forward.process.send(signal: Self.interrupt)
+                forward.process.send(signal: SIGCONT)
+                for client in clients {
+                    try client.send("hello")
+                    #expect(try client.receive(5) == Array("hello".utf8))
+                    client.close()
+                }
+                live.close()
+                #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(0))
+            }
+        }
+
+        @Test func `with --drain who waits for room is counted`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let options = ["--drain", "20s", "--max-connections", "2", "--summary"]
+                let forward = try scenario.forward(7000, options: options)
+                let clients = try (0..<2).map { _ in try scenario.connectToEcho(forward[7000]) }
+                let others = try (0..<3).map { _ in try scenario.connect(to: forward[7000]) }
+                _ = try forward.process.errors.line(
+                    containing: "others wait until one ends",
+                    until: scenario.deadline
+                )
+                forward.process.send(signal: Self.interrupt)
+                for other in others { #expect(other.receiveToEnd().ending == .reset) }
+                for client in clients { client.close() }
+                #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(0))
+                let text = forward.process.errors.text
+                #expect(text.contains("3 clients had connected and waited to be accepted"), "\(text)")
+                #expect(text.contains("2 connections accepted, 0 open, 3 failed (3 not accepted)"), "\(text)")
             }
         }
 

@@ -267,7 +267,7 @@ final class World {
         case .tunnelLost(let error, _): coverage.count("tunnel lost: \(Coverage.word(of: error))")
         case .tunnelNotOpened(let error): coverage.count("tunnel not opened: \(Coverage.word(of: error))")
         case .tunnelRestored: coverage.count("told: tunnel restored")
-        case .listenFailed, .accepted, .acceptingResumed, .queueFull, .drained: break
+        case .listenFailed, .accepted, .acceptingResumed, .queueFull, .queueDropped, .drained: break
         }
         if case .fact = event { return }
         say("event: \(event)")
