@@ -14,7 +14,8 @@ import (
 	"ffwd/traffic"
 )
 
-// sequential opens each connection when one before it has ended.
+// sequential opens each connection when one before it has ended; after SIGUSR1 none is begun any more, and those that have
+// been are all.
 func sequential(l *load) {
 	var next atomic.Int64
 	var wait sync.WaitGroup
@@ -23,6 +24,11 @@ func sequential(l *load) {
 		go func() {
 			defer wait.Done()
 			for {
+				select {
+				case <-l.goOn:
+					return
+				default:
+				}
 				number := int(next.Add(1)) - 1
 				if number >= l.connections {
 					return
@@ -32,6 +38,9 @@ func sequential(l *load) {
 		}()
 	}
 	wait.Wait()
+	if begun := int(next.Load()); begun < l.connections {
+		l.connections = begun
+	}
 	l.detail("connectionsPerSecond", float64(l.connections)/time.Since(l.started).Seconds())
 }
 
