@@ -114,6 +114,15 @@ final class LocalConnection: Transport {
         endIfWritten()
     }
 
+    /// Ends it where its client has closed behind the pod's answer: how the way to the pod ends concerns nobody then.
+    ///
+    /// - Returns: whether that is so.
+    func finishIfServed() -> Bool {
+        guard hasClientEnded, pace.hasBeenAnswered, output.isEmpty, isForsaken else { return false }
+        finish(isComplete: true)
+        return true
+    }
+
     /// The client must see a reset, behind what is queued.
     func fail() {
         guard fromPod != .failing, !isClosing else { return }

@@ -245,7 +245,7 @@ package final class Tunnel: Carrier, TurnWork {
         case .finish(let slot, let isComplete):
             locals[slot]?.finish(isComplete: isComplete)
         case .fail(let slot, let failure):
-            guard let local = locals[slot] else { return }
+            guard let local = locals[slot], !local.finishIfServed() else { return }
             if failure.isRefusedDial || failure == .unseen, let owner, local.leave(undelivered: true) {
                 unpark(local)
                 remove(slot)
@@ -566,7 +566,7 @@ package final class Tunnel: Carrier, TurnWork {
         locals = []
         parked = []
         parkedByWorker = []
-        for local in lost {
+        for local in lost where !local.finishIfServed() {
             if let owner, local.leave(undelivered: false) {
                 owner.connectionLeft(local)
                 continue

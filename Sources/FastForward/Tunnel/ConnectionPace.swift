@@ -30,6 +30,9 @@ package struct ConnectionPace: Equatable {
     /// Whether the pod has not answered what the client said last, if anything; asked before it has ever answered.
     package var hasHeardNothing: Bool { pieces == 0 && lastReceived.nanoseconds == 0 }
 
+    /// Whether the pod has spoken last.
+    package var hasBeenAnswered: Bool { pieces > 0 }
+
     /// Whether neither side has sent anything, so that another tunnel is as good.
     package var isUntouched: Bool { !hasSpoken && pieces == 0 }
 

@@ -312,6 +312,32 @@ extension Integration {
             }
         }
 
+        /// containerd takes a second to end the way of a client that has gone.
+        @Test func `a client that has closed behind its answer has not failed, whatever becomes of the pod`()
+            throws
+        {
+            let kind = ClusterKind.miniCluster(.containerd).with("--pods-reset-when-killed")
+            try Scenario.run(kind, within: .seconds(40)) { scenario in
+                let forward = try forward("deploy/demo", in: scenario)
+                try scenario.waitForWatches(1)
+                let stays = try scenario.connectToEcho(forward[7000])
+                let echo = try scenario.load("echo", on: forward[7000], "--connections", "40")
+                #expect(echo.counts == ["complete": 40], "\(echo)")
+                try scenario.cluster.admin("POST", "/delete?pod=demo")
+                #expect(stays.receiveToEnd().ending == .reset)
+                try expectLine("pod/demo is gone, and there is no other", of: forward, in: scenario)
+                try scenario.poll(for: "the ends in the server") {
+                    try scenario.cluster.liveConnectionCount() == 0
+                }
+                forward.process.send(signal: Self.report)
+                let line = try forward.process.errors.line(
+                    beginningWith: "summary: 41 connections accepted",
+                    until: scenario.deadline
+                )
+                #expect(line.contains(", 1 failed ("), "\(line)")
+            }
+        }
+
         /// kubectl notices it with its next connection.
         @Test(arguments: [("pod/demo", []), ("deploy/demo", []), ("svc/demo", ["--balance", "least"])])
         func `--no-reconnect ends when its pod has gone, and not while it still serves`(
