@@ -230,7 +230,7 @@ package final class Tunnel: Carrier, TurnWork {
     }
 
     private func flushTouched(_ batch: inout ByteBuffer) {
-        if !touched.isEmpty { podActivity.received(at: loop.now) }
+        if !touched.isEmpty, core.isUpToDate(at: loop.now) { podActivity.received(at: loop.now) }
         var heir: LocalConnection?
         for local in touched where local.flushBatch(batchBytes: batch.capacityBytes) { heir = local }
         // Only one connection can have more than half of the batch; by now nobody else borrows from it.
@@ -533,6 +533,8 @@ package final class Tunnel: Carrier, TurnWork {
             )
             core.pingsArrived(arrived, at: loop.now)
         }
+        // What has come while this process stood still is read first: till now nobody was silent.
+        if timer?.ownPause ?? .zero > .zero { core.readingChanged(to: !isHeldUp, at: loop.now) }
         core.expire(at: loop.now, isPodServing: owner?.isPodServing ?? false)
         drainEvents()
         scheduleTurn()

@@ -3,8 +3,9 @@
 /// Where it sends nothing to anybody, it or the server stands still as a whole (a breakpoint, a machine that is asleep):
 /// then nothing is gained by giving up who waits, as it would be no better for anybody else.
 package struct PodActivity: Equatable {
-    /// A pod that has sent nothing for so long counts as standing still.
-    static let quietMax = TunnelCore.blockedMax
+    /// A pod that has sent nothing for so long counts as standing still: long before anybody's patience is at its end
+    /// (``TunnelCore/blockedMax``), as what it sent last may have come behind what it took last.
+    static let quietMax = TimeSpan.seconds(10)
     /// How long it must have served again: what has come to a standstill with it goes on meanwhile.
     static let servingMin = TunnelCore.answerMax
 

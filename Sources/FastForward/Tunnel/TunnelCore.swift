@@ -507,6 +507,9 @@ package struct TunnelCore: ~Copyable {
         window.sent(on: id)
     }
 
+    /// Whether what comes now has been sent now, and has not waited for us to read it.
+    package func isUpToDate(at now: Instant) -> Bool { window.isRead(for: .seconds(1), at: now) }
+
     /// Asks every worker, where one owes enough or the tunnel has been silent.
     private mutating func appendRound(to staging: inout ByteBuffer, now: Instant) {
         let roundBytes = WorkerWindow.workerCount * SPDYFrameWriter.pingBytes
@@ -550,7 +553,7 @@ package struct TunnelCore: ~Copyable {
             release(due.slot)
         }
         if let due = stallCheck, due <= now {
-            failStalled(now, isPodServing)
+            failStalled(now, podServes: isPodServing)
             stallCheck = window.isAwaitingPongs ? now + Self.stallLook : nil
         }
     }
@@ -560,7 +563,7 @@ package struct TunnelCore: ~Copyable {
     ///
     /// A worker that is blocked by a live pod that does not read may go on: there ``blockedMax`` is waited, and one that
     /// it has begun waits as long as it is alone there, or the pod serves nobody.
-    private mutating func failStalled(_ now: Instant, _ isPodServing: Bool) {
+    private mutating func failStalled(_ now: Instant, podServes serves: Bool) {
         let isSilent = (0..<WorkerWindow.workerCount).map {
             window.isSilent($0, for: Self.answerMax, at: now)
         }
@@ -577,12 +580,9 @@ package struct TunnelCore: ~Copyable {
             guard isSilentLong || window.isSilent, slots[slot].openedAt + patience <= now else { continue }
             if !slots[slot].isReplied {
                 hasFailedStalled = true
-                let isAnswering =
-                    window.isOvertaken(worker) || window.hasReceived(since: slots[slot].openedAt)
-                perform(slots[slot].pair.giveUp(isAnswering ? .stalled : .unanswered), on: slot, now: now)
-            } else if isSilentLong, isKeptWaiting(slot),
-                isForEver || isPodServing && waitingCounts[worker] > 1
-            {
+                let isAlone = window.isOvertaken(worker) || window.hasReceived(since: slots[slot].openedAt)
+                perform(slots[slot].pair.giveUp(isAlone ? .stalled : .unanswered), on: slot, now: now)
+            } else if isSilentLong, isKeptWaiting(slot), isForEver || serves && waitingCounts[worker] > 1 {
                 perform(slots[slot].pair.giveUp(.stalled), on: slot, now: now)
             }
         }

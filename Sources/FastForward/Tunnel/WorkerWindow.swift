@@ -151,6 +151,11 @@ package struct WorkerWindow: Equatable {
         readingSince = isReading ? now : nil
     }
 
+    /// Whether the tunnel has been read without a pause for `span`: what comes now has been sent now.
+    package func isRead(for span: TimeSpan, at now: Instant) -> Bool {
+        readingSince.map { $0 + span <= now } ?? false
+    }
+
     /// Whether a worker has been silent for too long.
     package func isBlocked(_ worker: Int, at now: Instant) -> Bool {
         let patience = TimeSpan(nanoseconds: latestAnswer.nanoseconds * Self.silenceFactor)
