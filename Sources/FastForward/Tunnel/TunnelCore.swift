@@ -561,8 +561,7 @@ package struct TunnelCore: ~Copyable {
     /// Fails the connections that a blocked worker keeps from beginning and, where it is blocked by what a connection
     /// that is over has left, so for ever, also those whose bytes it does not take.
     ///
-    /// A worker that is blocked by a live pod that does not read may go on: there ``blockedMax`` is waited, and one that
-    /// it has begun waits as long as it is alone there, or the pod serves nobody.
+    /// One that is blocked by a live pod may go on: there ``blockedMax`` is waited, and longer by who is alone there.
     private mutating func failStalled(_ now: Instant, podServes serves: Bool) {
         let isSilent = (0..<WorkerWindow.workerCount).map {
             window.isSilent($0, for: Self.answerMax, at: now)
@@ -572,17 +571,18 @@ package struct TunnelCore: ~Copyable {
         for slot in slots.indices where isKeptWaiting(slot) { waitingCounts[worker(of: slot)] += 1 }
         for slot in slots.indices where slots[slot].dataID != 0 {
             let worker = self.worker(of: slot)
-            let isForEver = isSilent[worker] && window.isSuspect(worker) && window.isOvertaken(worker)
+            let isForEver = isSilent[worker] && window.isSuspect(worker)
             let isSilentLong = isForEver || window.isSilent(worker, for: Self.blockedMax, at: now)
             // One that has just come to a worker that was silent before has not waited yet.
             let patience = isForEver ? Self.answerMax : Self.blockedMax
             // Where nobody can be asked any more, those count as silent too that begin nothing.
             guard isSilentLong || window.isSilent, slots[slot].openedAt + patience <= now else { continue }
+            let isInCompany = serves && isSilentLong && waitingCounts[worker] > 1
             if !slots[slot].isReplied {
                 hasFailedStalled = true
-                let isAlone = window.isOvertaken(worker) || window.hasReceived(since: slots[slot].openedAt)
+                let isAlone = isForEver || window.hasHeard(beside: worker, since: slots[slot].openedAt)
                 perform(slots[slot].pair.giveUp(isAlone ? .stalled : .unanswered), on: slot, now: now)
-            } else if isSilentLong, isKeptWaiting(slot), isForEver || serves && waitingCounts[worker] > 1 {
+            } else if isForEver && window.isOvertaken(worker) || isInCompany, isKeptWaiting(slot) {
                 perform(slots[slot].pair.giveUp(.stalled), on: slot, now: now)
             }
         }

@@ -178,8 +178,10 @@ package struct WorkerWindow: Equatable {
     /// Records that something has come from the server.
     package mutating func received(at now: Instant) { receivedAt = now }
 
-    /// Whether anything has come from the server since then.
-    package func hasReceived(since begin: Instant) -> Bool { receivedAt > begin }
+    /// Whether the server does anything but begin what came to this worker at an instant.
+    package func hasHeard(beside worker: Int, since begin: Instant) -> Bool {
+        isOvertaken(worker) || receivedAt > begin
+    }
 
     /// Records that the first `count` PINGs of ours have come to the server.
     ///
