@@ -20,6 +20,8 @@ package final class ChannelConnection: Carrier, TurnWork {
         case cut
         /// The WebSocket could not be opened: nothing of the client has gone anywhere, so that it may be tried again.
         case notOpened(LocalConnection, UpstreamError)
+        /// The pod refused the dial, and all that was sent is kept.
+        case refused(LocalConnection, ConnectionFailure)
     }
 
     /// Ciphertext that waits for the kernel, in bytes: there may be thousands of these connections.
@@ -108,7 +110,7 @@ package final class ChannelConnection: Carrier, TurnWork {
                 core = ChannelCore(form: answer.channelForm)
                 openTimeoutSatisfied()
                 watchSilence()
-                local?.attach(self, slot: 0)
+                attachLocal()
                 report(.opened)
             }
         } catch {
@@ -143,6 +145,19 @@ package final class ChannelConnection: Carrier, TurnWork {
         flushLocal(&batch)
     }
 
+    private func attachLocal() {
+        guard let local else { return }
+        local.attach(self, slot: 0)
+        if let replay = local.replay, !replay.bytes.isEmpty, let box = readBox(for: local) {
+            // What another pod did not take; much less than a buffer holds.
+            unsafe replay.bytes.withUnsafeBytes {
+                unsafe box.buffer.tail(afterGap: gapBytes).copyMemory(from: $0)
+            }
+            sendMessage(of: replay.bytes.count)
+        }
+        local.repeatEnd()
+    }
+
     /// Whether the upgrade is sent once more, with a fresh credential.
     private func isTriedAgain(_ error: UpstreamError) -> Bool {
         guard !answer.isAccepted, error.isUnauthorized, reopenAfterRefusal() else { return false }
@@ -152,8 +167,7 @@ package final class ChannelConnection: Carrier, TurnWork {
 
     private func deliver(_ batch: borrowing ByteBuffer, _ range: Range<Int>) {
         guard let local, !local.isClosing, endTimer == nil else { return }
-        local.output.appendBorrowed(batch, range)
-        local.isTouched = true
+        _ = local.borrow(range, of: batch, at: loop.now)
         fromPodBytes += UInt64(range.count)
     }
 
@@ -192,6 +206,16 @@ package final class ChannelConnection: Carrier, TurnWork {
     }
 
     override func sendToPod(_ local: LocalConnection, _ count: Int) {
+        guard let staging else { return }
+        local.pace.sent()
+        if let replay = local.replay {
+            let tail = unsafe UnsafeRawBufferPointer(staging.buffer.tail(afterGap: gapBytes))
+            unsafe replay.keep(tail.bytes, 0..<count)
+        }
+        sendMessage(of: count)
+    }
+
+    private func sendMessage(of count: Int) {
         guard let staging else { return }
         toPodBytes += UInt64(count)
         ChannelCore.makeMessage(
@@ -326,6 +350,9 @@ package final class ChannelConnection: Carrier, TurnWork {
             // The client is not there any more: how its connection ends nobody sees.
             local?.fail()
         } else if let failure {
+            if failure.isRefusedDial, let local, local.leave(undelivered: true) {
+                return release(.refused(local, failure))
+            }
             report(.failed(failure))
             local?.fail()
         } else {

@@ -20,6 +20,8 @@ final class ChannelSet {
         /// A client has got none. `isOutdated`: the server has been reached since, so that it says nothing of that.
         case notOpened(LocalConnection, UpstreamError, isOutdated: Bool)
         case connectionFailed(local: UInt16, remote: UInt16, ConnectionFailure)
+        /// The pod refused a connection, which may be tried at another one.
+        case connectionRefused(LocalConnection, ConnectionFailure)
         /// `isCut`: the network, or the server without a word, ended a WebSocket that was open.
         case ended(isCut: Bool)
     }
@@ -144,6 +146,7 @@ final class ChannelSet {
         switch ending {
         case .over: handler(.ended(isCut: false))
         case .cut: handler(.ended(isCut: true))
+        case .refused(let local, let failure): handler(.connectionRefused(local, failure))
         case .notOpened(let local, let error):
             pastStatistics.connections -= 1
             handler(.notOpened(local, error, isOutdated: connection.beganAt < reachedAt))

@@ -139,7 +139,7 @@ package final class TunnelSet: Tunnel.Owner {
             handler(.connectionLeft(local))
             return
         }
-        guard !isSuspended, suspendedPorts.isEmpty || !suspendedPorts.contains(local.remotePort) else {
+        guard !isSuspended, mayBePlaced(local) else {
             wait(local)
             return
         }
@@ -268,8 +268,10 @@ package final class TunnelSet: Tunnel.Owner {
     private func placeWaiting() {
         if let channels, !isRetiring {
             // Thousands may wait, and there is room for a few: the others stay where they are.
-            while areChannelsUp, !isSuspended, !waiting.isEmpty, channels.hasRoom {
-                placeAgain(waiting.removeFirst())
+            while areChannelsUp, !isSuspended, channels.hasRoom,
+                let next = waiting.firstIndex(where: mayBePlaced)
+            {
+                placeAgain(waiting.remove(at: next))
             }
         } else {
             var placed: [LocalConnection] = []
@@ -414,6 +416,9 @@ package final class TunnelSet: Tunnel.Owner {
         switch event {
         case .connectionFailed(let local, let remote, let failure):
             connectionFailed(local: local, remote: remote, failure)
+        case .connectionRefused(let local, let failure):
+            if isRetiring || !waiting.isEmpty { scheduleTimer(at: loop.now) }
+            handler(.connectionRefused(local, failure))
         case .opened:
             if !areChannelsUp {
                 // It says what the probe that is on its way would.
@@ -450,6 +455,10 @@ package final class TunnelSet: Tunnel.Owner {
 
     /// Lets clients of one port wait from now on, as the pod refuses it and is about to be left.
     func suspend(_ port: UInt16) { suspendedPorts.insert(port) }
+
+    private func mayBePlaced(_ local: LocalConnection) -> Bool {
+        suspendedPorts.isEmpty || !suspendedPorts.contains(local.remotePort)
+    }
 
     /// Goes on after ``suspend()`` and ``suspend(_:)``.
     func resume() {
@@ -493,7 +502,9 @@ package final class TunnelSet: Tunnel.Owner {
             consider(oldest.wait.since + hold)
             consider(lastLookAtWaiting + Self.waitingLook)
             if let attempt = reconnect.nextAttempt, attempt > loop.now { consider(attempt) }
-            if let channels, areChannelsUp, !isSuspended { consider(channels.nextRoom()) }
+            if let channels, areChannelsUp, !isSuspended, waiting.contains(where: mayBePlaced) {
+                consider(channels.nextRoom())
+            }
         }
         if mayCloseIdle, let idle = longestIdle {
             consider(idle.idleSince + TunnelChoice.idleSpan)

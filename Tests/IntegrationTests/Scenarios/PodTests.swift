@@ -193,14 +193,21 @@ extension Integration {
         }
 
         /// The second pod is ready, but nothing of it listens on the port.
-        @Test(arguments: [Runtime.ideal, .containerd, .streaming])
-        func `what a pod refuses another one gets, with all that the client has sent`(runtime: Runtime) throws
-        {
+        @Test(
+            arguments: [Runtime.ideal, .containerd, .streaming].flatMap { runtime in
+                [Way.webSocket, .channels].map { (runtime, $0) }
+            }
+        )
+        func `what a pod refuses another one gets, with all that the client has sent`(
+            runtime: Runtime,
+            way: Way
+        ) throws {
             try Scenario.run(.miniCluster(runtime), within: .seconds(40)) { scenario in
                 try create("deaf&life=starting", in: scenario)
                 try scenario.cluster.admin("POST", "/phase?pod=deaf&phase=Running")
                 try scenario.cluster.admin("POST", "/ready?pod=deaf&on=1")
-                let forward = try forward("deploy/demo", ["--balance", "round-robin"], in: scenario)
+                let options = ["--balance", "round-robin", "--transport", way.rawValue]
+                let forward = try forward("deploy/demo", options, in: scenario)
                 try expectLine("forwarding to pod/deaf too", of: forward, in: scenario)
                 try expectEcho(forward, 40, in: scenario)
                 #expect(
@@ -242,7 +249,7 @@ extension Integration {
         }
 
         /// Its grace is not over, but its process is: who comes then waits for the next one.
-        @Test(arguments: [[], ["--balance", "least"]])
+        @Test(arguments: [[], ["--balance", "least"], ["--transport", "channels"]])
         func `what a pod refuses while it ends waits for the next one`(options: [String]) throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try forward("deploy/demo", options, in: scenario)
