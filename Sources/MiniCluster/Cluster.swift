@@ -178,6 +178,8 @@ package final class Cluster {
 
     var watchCount: Int { watches.count }
 
+    var podProcessCount: Int { starter?.processCount ?? 0 }
+
     func watchBegan(_ watch: APIExchange) { watches.append(watch) }
 
     func watchEnded(_ watch: APIExchange) { watches.removeAll { $0 === watch } }

@@ -46,7 +46,8 @@ package enum ConnectionFailure: Equatable, Sendable {
     }
 
     private static let dialTexts = [
-        "failed to connect to localhost:", "connect: connection refused", "Connection refused",
+        "failed to connect to localhost:", "connect: connection refused", "connect: connection reset by peer",
+        "Connection refused",
     ]
 
     /// A few words for a count.

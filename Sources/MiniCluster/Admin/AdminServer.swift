@@ -165,6 +165,7 @@ private final class AdminConnection: TransportOwner {
             "tunnelsOpened": .number(statistics.tunnelsOpened), "requests": .number(statistics.requests),
             "watches": .number(cluster.watchCount), "connections": .number(statistics.connectionsOpened),
             "connectionsFailed": .number(statistics.connectionsFailed),
+            "podProcesses": .number(cluster.podProcessCount),
             "bytesToPods": .number(statistics.bytesToPods),
             "bytesFromPods": .number(statistics.bytesFromPods),
             "bytesReceived": .number(statistics.bytesReceived),

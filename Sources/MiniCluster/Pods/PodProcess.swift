@@ -158,6 +158,9 @@ final class PodStarter {
         ) { [weak self] end in self?.podEnded(pod, end) }
     }
 
+    /// How many processes have not ended yet; one that was killed has to have its turn for that.
+    var processCount: Int { pods.count { $0.process != nil } }
+
     /// Ends the pod's process, as the kernel does it: at once.
     func kill(_ pod: Pod) { pod.process?.kill(9) }
 
