@@ -113,6 +113,11 @@ final class Console {
         error(Self.drainText(count, for: span))
     }
 
+    /// Tells that what is still open is reset.
+    func drainIsOver(_ count: Int) {
+        error("the time of --drain is over: \(count.counting("open connection")) reset")
+    }
+
     static func drainText(_ count: Int, for span: TimeSpan) -> String {
         "waiting up to \(span.text) for \(count.counting("open connection")) (the same signal again ends it at once)"
     }

@@ -119,11 +119,15 @@ final class ForwardSession {
             return
         }
         endAfterDrain = end
-        console.draining(forwarder.connectionCount, for: options.drain)
-        let timer = LoopTimer(loop: loop) { [weak self] in self?.stop(end) }
+        let timer = LoopTimer(loop: loop) { [weak self] in
+            if let self, let count = self.forwarder?.connectionCount { self.console.drainIsOver(count) }
+            self?.stop(end)
+        }
         timer.schedule(at: loop.now + options.drain)
         drainTimer = timer
+        // Nobody gets in any more when that is said.
         forwarder.drain()
+        console.draining(forwarder.connectionCount, for: options.drain)
     }
 
     private func summarize() {

@@ -150,9 +150,8 @@ package final class ChannelConnection: Carrier, TurnWork {
         local.attach(self, slot: 0)
         if let replay = local.replay, !replay.bytes.isEmpty, let box = readBox(for: local) {
             // What another pod did not take; much less than a buffer holds.
-            unsafe replay.bytes.withUnsafeBytes {
-                unsafe box.buffer.tail(afterGap: gapBytes).copyMemory(from: $0)
-            }
+            box.buffer.commit(gapBytes)
+            for byte in replay.bytes { box.buffer.append(byte) }
             sendMessage(of: replay.bytes.count)
         }
         local.repeatEnd()
@@ -207,23 +206,16 @@ package final class ChannelConnection: Carrier, TurnWork {
 
     override func sendToPod(_ local: LocalConnection, _ count: Int) {
         guard let staging else { return }
+        staging.buffer.commit(gapBytes + count)
         local.pace.sent()
-        if let replay = local.replay {
-            let tail = unsafe UnsafeRawBufferPointer(staging.buffer.tail(afterGap: gapBytes))
-            unsafe replay.keep(tail.bytes, 0..<count)
-        }
+        local.replay?.keep(staging.buffer.bytes, gapBytes..<gapBytes + count)
         sendMessage(of: count)
     }
 
     private func sendMessage(of count: Int) {
         guard let staging else { return }
         toPodBytes += UInt64(count)
-        ChannelCore.makeMessage(
-            answer.channelForm,
-            ofBytes: count,
-            gapBytes: gapBytes,
-            in: &staging.buffer
-        )
+        ChannelCore.makeMessage(answer.channelForm, gapBytes: gapBytes, in: &staging.buffer)
         // Each read is a message of its own, and thousands may be read in a turn: the buffer goes home at once.
         seal()
         self.staging = nil

@@ -108,6 +108,9 @@ final class PodSet {
     private var unreadySince: Instant?
     private var unreadyTimer: LoopTimer?
     private var turn = 0
+    /// Connections that a pod has refused and of which it is not decided yet what becomes.
+    private var refused: [(local: LocalConnection, failure: ConnectionFailure, member: Member)] = []
+    private var refusedTimer: LoopTimer?
     /// The way into the server that has worked for some pod.
     private var foundWay: TunnelWay?
     private var isClosed = false
@@ -413,12 +416,31 @@ final class PodSet {
         case .connectionRefused(let local, let failure):
             member.refusedPorts.refused(local.remotePort, at: surroundings.loop.now)
             uncount(local)
-            tryElsewhere(local, failure, refusedBy: member)
+            refused.append((local, failure, member))
+            decideSoon()
         case .retired:
             Self.add(member, to: &pastStatistics)
             if pastStatistics.count > Self.pastPodsMax { pastStatistics.removeFirst() }
             members.removeAll { $0 === member }
             member.tunnels.close()
+        }
+    }
+
+    /// Decides what becomes of the refused ones when all that has come together was looked at: that the pod is gone may be
+    /// among it.
+    private func decideSoon() {
+        if refusedTimer == nil {
+            refusedTimer = LoopTimer(loop: surroundings.loop) { [weak self] in
+                guard let self else { return }
+                var decided: [(local: LocalConnection, failure: ConnectionFailure, member: Member)] = []
+                swap(&decided, &self.refused)
+                for (local, failure, member) in decided where !local.isClosing {
+                    self.tryElsewhere(local, failure, refusedBy: member)
+                }
+            }
+        }
+        if refusedTimer?.deadline == nil {
+            refusedTimer?.schedule(at: surroundings.loop.now + .milliseconds(1))
         }
     }
 
@@ -462,6 +484,10 @@ final class PodSet {
         sliceWatch = nil
         unreadyTimer?.close()
         unreadyTimer = nil
+        refusedTimer?.close()
+        refusedTimer = nil
+        for item in refused { item.local.abort() }
+        refused = []
         for member in members { member.tunnels.close() }
     }
 }

@@ -533,8 +533,9 @@ package final class Tunnel: Carrier, TurnWork {
             )
             core.pingsArrived(arrived, at: loop.now)
         }
-        // What has come while this process stood still is read first: till now nobody was silent.
-        if timer?.ownPause ?? .zero > .zero { core.readingChanged(to: !isHeldUp, at: loop.now) }
+        if let pause = timer?.ownPause, pause > .zero {
+            core.stoodStill(for: pause, isReading: !isHeldUp, at: loop.now)
+        }
         core.expire(at: loop.now, isPodServing: owner?.isPodServing ?? false)
         drainEvents()
         scheduleTurn()

@@ -62,15 +62,9 @@ package struct ChannelCore {
         }
     }
 
-    /// Makes one message of the `count` bytes behind the gap at the end of an otherwise empty buffer.
-    package static func makeMessage(
-        _ form: ChannelForm,
-        ofBytes count: Int,
-        gapBytes: Int,
-        in buffer: inout ByteBuffer
-    ) {
-        precondition(buffer.isEmpty, "a read is a message of its own")
-        buffer.commit(gapBytes + count)
+    /// Makes one message of the bytes behind a gap at the begin of the buffer.
+    package static func makeMessage(_ form: ChannelForm, gapBytes: Int, in buffer: inout ByteBuffer) {
+        let count = buffer.readableBytes - gapBytes
         switch form {
         case .binary:
             buffer.store(bigEndian: dataChannel, at: 0)

@@ -13,20 +13,6 @@
 /// Bounds: live connections are bounded by the driver's descriptors; frames of discarded streams cost nothing; what
 /// the core has to say is bounded by what the driver asked for and by ``pongsOwedMax``.
 package struct TunnelCore: ~Copyable {
-    /// How long a tunnel is silent before it is asked whether it lives; kubectl's value.
-    ///
-    /// This also keeps a server that counts idle time (Kubernetes: four hours) and the boxes on the way from
-    /// cutting it.
-    package static let keepAlive = TimeSpan.seconds(10)
-    /// How long a slot whose client is gone waits for the server's end of it.
-    package static let discardGrace = TimeSpan.seconds(60)
-    /// How long a connection waits for the server to begin it, where its worker is blocked by what one that is over left.
-    package static let answerMax = TimeSpan.seconds(5)
-    /// How often it is looked for such connections.
-    private static let stallLook = TimeSpan.seconds(1)
-    /// How long a connection waits for the server to begin it where its worker is blocked by a live pod, and several for
-    /// a worker that takes nothing: one of them is in the way, with a pod that does not read, and nobody can tell which.
-    package static let blockedMax = TimeSpan.seconds(30)
     /// PINGs of the server that may wait for their answer; a server that sends more without reading is broken.
     package static let pongsOwedMax = 1024
     /// Stream ids are 31 bits; a tunnel that comes near takes no more connections.
@@ -505,6 +491,12 @@ package struct TunnelCore: ~Copyable {
             SPDYFrameWriter.appendDataHeader(streamID: id, payloadBytes: 0, isFinal: true, to: &staging)
         }
         window.sent(on: id)
+    }
+
+    /// Takes note that this process has stood still for `span`: nobody was silent meanwhile, and nobody waited.
+    package mutating func stoodStill(for span: TimeSpan, isReading: Bool, at now: Instant) {
+        readingChanged(to: isReading, at: now)
+        for slot in slots.indices { slots[slot].openedAt = min(now, slots[slot].openedAt + span) }
     }
 
     /// Whether what comes now has been sent now, and has not waited for us to read it.

@@ -266,6 +266,22 @@ import Testing
         #expect(bench.connections[5].ends == [])
     }
 
+    /// Enough is asked that no more can be: then who has not begun counts by his age alone.
+    @Test func `what this process slept through is no silence of the server's, and nobody's waiting`() throws
+    {
+        for _ in 0..<6 { bench.open(port: 80) }
+        for _ in 0..<WorkerWindow.unansweredPingsMax {
+            for number in 0..<6 where bench.maySend(number) { bench.send(number, [1]) }
+            bench.endTurn()
+        }
+        _ = takePings()
+        bench.standStill(for: .seconds(3600))
+        bench.advance(by: .seconds(29))
+        for number in 0..<6 { #expect(bench.connections[number].ends == [], "connection \(number)") }
+        bench.advance(by: .seconds(2))
+        #expect(bench.connections[0].ends.first == .fail(slot: bench.connections[0].slot, .unanswered))
+    }
+
     @Test func `a pod that does not read may take its time where nobody waits for it`() throws {
         for _ in 0..<6 { bench.open(port: 80) }
         try receive(server.reply(3), server.reply(23))

@@ -192,6 +192,12 @@ final class TunnelBench {
 
     func advance(by span: TimeSpan) { advance(to: now + span) }
 
+    /// As when this process was stopped: time goes on, and nothing is looked at.
+    func standStill(for span: TimeSpan) {
+        now = now + span
+        core.stoodStill(for: span, isReading: true, at: now)
+    }
+
     @discardableResult private func write<Result>(_ body: (inout ByteBuffer) -> Result) -> Result {
         var staging = pool.take(64 * 1024)
         let result = body(&staging)

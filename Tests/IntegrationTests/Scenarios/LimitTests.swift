@@ -228,6 +228,18 @@ extension Integration {
             }
         }
 
+        @Test func `when the time of --drain is over the others are reset and counted`() throws {
+            try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
+                let forward = try scenario.forward(7000, options: ["--drain", "1s"])
+                let clients = try (0..<2).map { _ in try scenario.connectToEcho(forward[7000]) }
+                forward.process.send(signal: Self.interrupt)
+                for client in clients { #expect(client.receiveToEnd().ending == .reset) }
+                #expect(try forward.process.waitForExit(until: scenario.deadline) == .status(0))
+                let text = forward.process.errors.text
+                #expect(text.contains("the time of --drain is over: 2 open connections reset"), "\(text)")
+            }
+        }
+
         @Test func `the second signal ends what drains`() throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(40)) { scenario in
                 let forward = try scenario.forward(7000, options: ["--drain", "60s"])

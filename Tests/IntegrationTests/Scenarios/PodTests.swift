@@ -218,12 +218,17 @@ extension Integration {
         }
 
         /// The pod is dead before that is known, and it is known before the server says that it refuses.
-        @Test(arguments: ["least", "round-robin", "random"])
-        func `what a pod refuses that is being left another one gets`(how: String) throws {
+        @Test(arguments: ["least", "round-robin", "random", nil])
+        func `what a pod refuses that is being left another one gets`(balance: String?) throws {
             try Scenario.run(.miniCluster(.ideal), within: .seconds(60)) { scenario in
                 try create("second", in: scenario)
-                let forward = try forward("deploy/demo", ["--balance", how], in: scenario)
-                try expectLine("forwarding to pod/second too", of: forward, in: scenario)
+                let options = balance.map { ["--balance", $0] } ?? []
+                let forward = try forward("deploy/demo", options, in: scenario)
+                if balance == nil {
+                    try scenario.waitForWatches(1)
+                } else {
+                    try expectLine("forwarding to pod/second too", of: forward, in: scenario)
+                }
                 try expectEcho(forward, 4, in: scenario)
                 // Where it stands still, the clients come to its notice right before the pod's end does.
                 forward.process.send(signal: SIGSTOP)
@@ -233,7 +238,8 @@ extension Integration {
                     try client.send("hello \(number)")
                     clients.append(client)
                 }
-                try scenario.cluster.admin("POST", "/delete?pod=second")
+                let lost = balance == nil ? "demo" : "second"
+                try scenario.cluster.admin("POST", "/delete?pod=\(lost)")
                 try scenario.poll(for: "the end of its process") {
                     try scenario.cluster.admin("GET", "/stats").contains("\"podProcesses\":1,")
                 }
