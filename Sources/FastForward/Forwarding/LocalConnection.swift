@@ -120,6 +120,8 @@ final class LocalConnection: Transport {
     func finishIfServed() -> Bool {
         guard hasClientEnded, pace.hasBeenAnswered, output.isEmpty, isForsaken else { return false }
         finish(isComplete: true)
+        // The pod's side may have been over before.
+        if !isClosing { close() }
         return true
     }
 

@@ -6,7 +6,7 @@ enum FoundSeeds {
     static let all: [UInt64] = [
         readingNotResumed, clientsNotResumed, tunnelNotResumed, bytesOfAnother, endOfLostTunnel,
         tunnelTimerLeft, endOvertaken, resetTakenForEnd, slowLinkTakenForSilence, sentToSecondPod,
-        successorKeptOut, wayForgotten, lastBytesGivenUp, addressNotTried,
+        successorKeptOut, wayForgotten, lastBytesGivenUp, addressNotTried, servedStayedOpen,
     ]
 
     /// Clients that waited for a worker of the server were not read again when it had answered.
@@ -39,4 +39,6 @@ enum FoundSeeds {
     private static let lastBytesGivenUp: UInt64 = 224_256
     /// Where no descriptor was left, a name's address that answers was given up for one that does not.
     private static let addressNotTried: UInt64 = 26594
+    /// A client that had closed behind its answer, whose pod had ended before it, stayed open when its tunnel was lost.
+    private static let servedStayedOpen: UInt64 = 747
 }
