@@ -109,7 +109,7 @@ final class PodSet {
     private var unreadyTimer: LoopTimer?
     private var turn = 0
     /// Connections that a pod has refused and of which it is not decided yet what becomes.
-    private var refused: [(local: LocalConnection, failure: ConnectionFailure, member: Member)] = []
+    private var refused: [(local: LocalConnection, failure: ConnectionFailure, by: Member)] = []
     private var refusedTimer: LoopTimer?
     /// The way into the server that has worked for some pod.
     private var foundWay: TunnelWay?
@@ -430,17 +430,18 @@ final class PodSet {
     /// among it.
     private func decideSoon() {
         if refusedTimer == nil {
-            refusedTimer = LoopTimer(loop: surroundings.loop) { [weak self] in
-                guard let self else { return }
-                var decided: [(local: LocalConnection, failure: ConnectionFailure, member: Member)] = []
-                swap(&decided, &self.refused)
-                for (local, failure, member) in decided where !local.isClosing {
-                    self.tryElsewhere(local, failure, refusedBy: member)
-                }
-            }
+            refusedTimer = LoopTimer(loop: surroundings.loop) { [weak self] in self?.decide() }
         }
         if refusedTimer?.deadline == nil {
             refusedTimer?.schedule(at: surroundings.loop.now + .milliseconds(1))
+        }
+    }
+
+    private func decide() {
+        let decided = refused
+        refused = []
+        for (local, failure, member) in decided where !local.isClosing {
+            tryElsewhere(local, failure, refusedBy: member)
         }
     }
 
